@@ -1,0 +1,8 @@
+//! `stack` provisions application networks on Amazon EKS from one TOML file.
+
+pub mod address;
+pub mod clock;
+pub mod graph;
+pub mod shape;
+pub mod stack;
+pub mod value;

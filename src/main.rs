@@ -1,0 +1,3 @@
+//! The binary: nothing but the way into `cli`.
+
+fn main() {}

@@ -1,0 +1,37 @@
+//! `Diagnostic`: one thing that is wrong with a stack file, as data. How it is drawn is in `cli::view`.
+
+use std::ops::Range;
+
+/// One mistake: what, where, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What is wrong, as a sentence without a period.
+    pub message: String,
+    /// Bytes of the source that are underlined; none for what has no place in the text.
+    pub span: Option<Range<usize>>,
+    /// Says something right at the underlined place.
+    pub label: Option<String>,
+    /// What to do: what is allowed, "did you mean".
+    pub hint: Option<String>,
+}
+
+impl Diagnostic {
+    /// A mistake at a place, if its place is known.
+    pub fn new(message: impl Into<String>, span: Option<Range<usize>>) -> Self {
+        Self { message: message.into(), span, label: None, hint: None }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds a word at the underlined place.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+}
