@@ -2,7 +2,11 @@
 
 pub mod address;
 pub mod clock;
+pub mod cloud;
+pub mod door;
 pub mod graph;
+pub mod kind;
+pub mod sandbox;
 pub mod shape;
 pub mod stack;
 pub mod value;

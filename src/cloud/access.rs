@@ -1,0 +1,125 @@
+//! `Access`: what a run may send. Read-only verbs get clients that cannot write.
+//!
+//! AWS operations are allowed by name, never by a prefix of it. What Kubernetes clients may send is by HTTP method.
+
+/// What may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everything.
+    Write,
+    /// Reads, and Kubernetes dry runs.
+    Plan,
+    /// Reads.
+    Read,
+}
+
+/// The operations that read, as `<service id>.<operation>`.
+const READS: &[&str] = &[
+    "ACM.DescribeCertificate",
+    "ACM.ListCertificates",
+    "ACM.ListTagsForCertificate",
+    "EC2.DescribeAddresses",
+    "EC2.DescribeAvailabilityZones",
+    "EC2.DescribeInternetGateways",
+    "EC2.DescribeManagedPrefixLists",
+    "EC2.DescribeNatGateways",
+    "EC2.DescribeNetworkInterfaces",
+    "EC2.DescribeRouteTables",
+    "EC2.DescribeSecurityGroupRules",
+    "EC2.DescribeSecurityGroups",
+    "EC2.DescribeSubnets",
+    "EC2.DescribeTags",
+    "EC2.DescribeVpcAttribute",
+    "EC2.DescribeVpcs",
+    "EKS.DescribeAccessEntry",
+    "EKS.DescribeAddon",
+    "EKS.DescribeCluster",
+    "EKS.DescribeNodegroup",
+    "EKS.DescribePodIdentityAssociation",
+    "EKS.ListAccessEntries",
+    "EKS.ListAddons",
+    "EKS.ListAssociatedAccessPolicies",
+    "EKS.ListClusters",
+    "EKS.ListNodegroups",
+    "EKS.ListPodIdentityAssociations",
+    "EKS.ListTagsForResource",
+    "Elastic Load Balancing v2.DescribeListeners",
+    "Elastic Load Balancing v2.DescribeLoadBalancerAttributes",
+    "Elastic Load Balancing v2.DescribeLoadBalancers",
+    "Elastic Load Balancing v2.DescribeRules",
+    "Elastic Load Balancing v2.DescribeTags",
+    "Elastic Load Balancing v2.DescribeTargetGroups",
+    "IAM.GetRole",
+    "IAM.GetRolePolicy",
+    "IAM.ListAttachedRolePolicies",
+    "IAM.ListRolePolicies",
+    "IAM.ListRoleTags",
+    "Route 53.GetHostedZone",
+    "Route 53.ListHostedZones",
+    "Route 53.ListHostedZonesByName",
+    "Route 53.ListHostedZonesByVPC",
+    "Route 53.ListResourceRecordSets",
+    "Route 53.ListTagsForResource",
+    "Route 53.ListTagsForResources",
+    "STS.GetCallerIdentity",
+    "VPC Lattice.GetAuthPolicy",
+    "VPC Lattice.GetService",
+    "VPC Lattice.GetServiceNetwork",
+    "VPC Lattice.GetServiceNetworkVpcAssociation",
+    "VPC Lattice.GetTargetGroup",
+    "VPC Lattice.ListAccessLogSubscriptions",
+    "VPC Lattice.ListServiceNetworkServiceAssociations",
+    "VPC Lattice.ListServiceNetworkVpcAssociations",
+    "VPC Lattice.ListServiceNetworks",
+    "VPC Lattice.ListServices",
+    "VPC Lattice.ListTagsForResource",
+    "VPC Lattice.ListTargetGroups",
+];
+
+/// The operations by which credentials are had.
+const CREDENTIALS: &[&str] = &[
+    "STS.AssumeRole",
+    "STS.AssumeRoleWithWebIdentity",
+    "SSO.GetRoleCredentials",
+    "SSO OIDC.CreateToken",
+    "Signin.CreateOAuth2Token",
+];
+
+impl Access {
+    /// Whether an AWS operation may be sent.
+    pub fn allows(self, operation: &str) -> bool {
+        self == Self::Write || READS.contains(&operation) || CREDENTIALS.contains(&operation)
+    }
+
+    /// Whether a request to a cluster may be sent.
+    pub fn allows_kubernetes(self, method: &http::Method, uri: &http::Uri) -> bool {
+        let dry = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "dryRun=All"));
+        match self {
+            Self::Write => true,
+            Self::Plan => *method == http::Method::GET || (*method == http::Method::PATCH && dry),
+            Self::Read => *method == http::Method::GET,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_are_allowed_by_name_only() {
+        assert!(Access::Read.allows("EKS.DescribeCluster"));
+        assert!(!Access::Read.allows("EKS.DescribeEverythingAndDeleteIt"));
+        assert!(!Access::Plan.allows("EKS.CreateCluster"));
+        assert!(Access::Write.allows("EKS.CreateCluster"));
+    }
+
+    #[test]
+    fn a_dry_run_is_for_plans() {
+        let uri: http::Uri = "/api/v1/namespaces/a?fieldManager=stack&dryRun=All".parse().expect("a path");
+        let wet: http::Uri = "/api/v1/namespaces/a?fieldManager=dryRun".parse().expect("a path");
+        assert!(Access::Plan.allows_kubernetes(&http::Method::PATCH, &uri));
+        assert!(!Access::Plan.allows_kubernetes(&http::Method::PATCH, &wet));
+        assert!(!Access::Read.allows_kubernetes(&http::Method::PATCH, &uri));
+    }
+}

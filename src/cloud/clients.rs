@@ -1,0 +1,64 @@
+//! `Clients`: the AWS clients of one account and region, each with the watchman.
+
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+
+use super::watchman::Watchman;
+use super::{Calls, Settings};
+use crate::graph::Place;
+
+/// The AWS clients of one account and region. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// Certificates.
+    pub acm: aws_sdk_acm::Client,
+    /// Clusters.
+    pub eks: aws_sdk_eks::Client,
+    /// Load balancers.
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// Roles.
+    pub iam: aws_sdk_iam::Client,
+    /// VPC Lattice.
+    pub lattice: aws_sdk_vpclattice::Client,
+    /// DNS.
+    pub route53: aws_sdk_route53::Client,
+    /// Who we are.
+    pub sts: aws_sdk_sts::Client,
+    pub(crate) sdk: SdkConfig,
+    pub(crate) watchman: Watchman,
+}
+
+macro_rules! client {
+    ($crate_name:ident, $sdk:expr, $watchman:expr) => {
+        $crate_name::Client::from_conf(
+            $crate_name::config::Builder::from($sdk).interceptor($watchman.clone()).build(),
+        )
+    };
+}
+
+impl Clients {
+    pub(super) fn new(settings: &Settings, place: &Place, calls: &Calls) -> Self {
+        let sdk = &configuration(settings, place);
+        let watchman = Watchman { access: settings.access, calls: calls.clone() };
+        Self {
+            acm: client!(aws_sdk_acm, sdk, watchman),
+            eks: client!(aws_sdk_eks, sdk, watchman),
+            elb: client!(aws_sdk_elasticloadbalancingv2, sdk, watchman),
+            iam: client!(aws_sdk_iam, sdk, watchman),
+            lattice: client!(aws_sdk_vpclattice, sdk, watchman),
+            route53: client!(aws_sdk_route53, sdk, watchman),
+            sts: client!(aws_sdk_sts, sdk, watchman),
+            sdk: sdk.clone(),
+            watchman,
+        }
+    }
+}
+
+fn configuration(settings: &Settings, place: &Place) -> SdkConfig {
+    let mut builder = settings.sdk.to_builder().region(Region::new(place.region.clone()));
+    let role = place.account.as_ref().and_then(|account| settings.accounts.get(account));
+    if let Some(credentials) = role {
+        builder.set_credentials_provider(Some(credentials.clone()));
+    }
+    builder.build()
+}

@@ -1,0 +1,148 @@
+//! The harness every kind passes: create, find equals spec, create again, update, find, delete, find nothing,
+//! delete again. Against the embedded cloud, through the real clients, in simulated time.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value as Json;
+
+use super::{AnyKind, FoundAny, Ownership, Readiness};
+use crate::address::Address;
+use crate::clock::Clock;
+use crate::cloud::{Access, Cloud, Cx, ErrorSort, Settings};
+use crate::graph::Place;
+use crate::sandbox::Sandbox;
+
+/// A fresh sandbox and a way to it.
+pub(crate) struct Ground {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) cloud: Cloud,
+}
+
+impl Ground {
+    pub(crate) fn new() -> Self {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+        let sandbox = Sandbox::fresh(Clock::starting_at(at, 1));
+        let settings = Settings::through(sandbox.door(), sandbox.clock(), "us-west-2", Access::Write);
+        Self { sandbox, cloud: Cloud::new(settings) }
+    }
+
+    /// What a kind gets for a resource of this name.
+    pub(crate) fn cx(&self, name: &str) -> Cx {
+        let place = Place { account: None, region: "us-west-2".into() };
+        self.cloud.cx(&place, "lineage", &Address::new("test", name), &format!("{:032x}", name.len()))
+    }
+
+    /// Makes one of a kind and waits until it is ready and as wanted.
+    pub(crate) async fn make(&self, kind: &dyn AnyKind, name: &str, spec: &Json) -> FoundAny {
+        let cx = self.cx(name);
+        let id = create(kind, &cx, spec).await;
+        settle(kind, &cx, &id, spec).await
+    }
+}
+
+/// Takes a kind through its whole life, from `first` to `second` in place.
+pub(crate) async fn conforms(ground: &Ground, kind: &dyn AnyKind, first: &Json, second: &Json) {
+    let cx = ground.cx("conforms");
+    let name = kind.shape().kind;
+    assert_eq!(
+        kind.find(&cx, first, None).await.expect("find before create"),
+        None,
+        "{name} is there already"
+    );
+    let id = create(kind, &cx, first).await;
+    let made = settle(kind, &cx, &id, first).await;
+    assert_eq!(made.id, id, "{name}: find gives another id than create");
+    let again = kind.find(&cx, first, None).await.expect("find without id").expect("found without its id");
+    assert_eq!(again.id, id, "{name}: found without id is another one");
+    match &made.owner {
+        Ownership::Tagged { lineage, address } => {
+            assert_eq!((lineage.as_str(), address.as_str()), ("lineage", "test.conforms"))
+        }
+        Ownership::Untaggable => {}
+        Ownership::Untagged => panic!("{name} does not carry the ownership tags"),
+    }
+    match kind.create(&cx, first).await {
+        Ok(second_id) => {
+            assert_eq!(second_id, id, "{name}: creating again with the same token made another one")
+        }
+        Err(error) => assert_eq!(error.sort, ErrorSort::Exists, "{name}: creating again: {error}"),
+    }
+    settle(kind, &cx, &id, second).await;
+    delete(kind, &cx, &id, second).await;
+    kind.delete(&cx, &id, second).await.expect("deleting what is gone is success");
+}
+
+async fn create(kind: &dyn AnyKind, cx: &Cx, spec: &Json) -> String {
+    for _ in 0..60 {
+        match kind.create(cx, spec).await {
+            Ok(id) => return id,
+            Err(error) if error.sort == ErrorSort::NotYet => {
+                cx.cloud().clock().sleep(kind.shape().timing.poll).await
+            }
+            Err(error) => panic!("creating {}: {error}", kind.shape().kind),
+        }
+    }
+    panic!("{} was never created", kind.shape().kind)
+}
+
+/// Updates until `find` says what is wanted, and waits until it is ready.
+async fn settle(kind: &dyn AnyKind, cx: &Cx, id: &str, wanted: &Json) -> FoundAny {
+    let name = kind.shape().kind;
+    let mut updates = 0;
+    for _ in 0..400 {
+        let found = kind.find(cx, wanted, Some(id)).await.unwrap_or_else(|e| panic!("finding {name}: {e}"));
+        let found = found.unwrap_or_else(|| panic!("{name} {id} was made and is not found"));
+        match &found.readiness {
+            Readiness::Ready if holds(&found.spec, wanted) => return found,
+            Readiness::Pending(_)
+                if !holds(&found.spec, wanted) && updates == 0 || found.readiness == Readiness::Ready =>
+            {
+                updates += 1;
+                assert!(
+                    updates < 40,
+                    "{name}: update does not converge:\n{:#}\nwanted\n{wanted:#}",
+                    found.spec
+                );
+                match kind.update(cx, id, &found.spec, wanted).await {
+                    Err(error) if !matches!(error.sort, ErrorSort::InUse | ErrorSort::NotYet) => {
+                        panic!("updating {name}: {error}")
+                    }
+                    _ => {}
+                }
+            }
+            Readiness::Ready | Readiness::Pending(_) => {}
+            Readiness::Broken(why) | Readiness::Leaving(why) => panic!("{name} is not well: {why}"),
+        }
+        cx.cloud().clock().sleep(kind.shape().timing.poll).await;
+    }
+    panic!("{name} {id} never became ready")
+}
+
+async fn delete(kind: &dyn AnyKind, cx: &Cx, id: &str, spec: &Json) {
+    let name = kind.shape().kind;
+    for _ in 0..400 {
+        match kind.delete(cx, id, spec).await {
+            Ok(()) => {}
+            Err(error) if matches!(error.sort, ErrorSort::InUse | ErrorSort::NotYet) => {}
+            Err(error) => panic!("deleting {name}: {error}"),
+        }
+        match kind.find(cx, spec, Some(id)).await.unwrap_or_else(|e| panic!("finding {name}: {e}")) {
+            None => return,
+            Some(_) => cx.cloud().clock().sleep(kind.shape().timing.poll).await,
+        }
+    }
+    panic!("{name} {id} is never gone")
+}
+
+/// Whether everything wanted is so; lists of plain texts in any order.
+fn holds(found: &Json, wanted: &Json) -> bool {
+    match (found, wanted) {
+        (Json::Object(found), Json::Object(wanted)) => {
+            wanted.iter().all(|(key, value)| found.get(key).is_some_and(|f| holds(f, value)))
+        }
+        (Json::Array(found), Json::Array(wanted)) => {
+            found.len() == wanted.len() && wanted.iter().all(|w| found.iter().any(|f| holds(f, w)))
+        }
+        _ => found == wanted,
+    }
+}

@@ -1,0 +1,140 @@
+//! What a kind is: a typed trait, erased once, listed in one slice.
+//!
+//! A kind is data and four calls. Waiting, diffing, retrying and journaling are the engine's. No kind knows another
+//! kind, the plan, the state or the command line. One file a kind; a new kind is one file and one line in `ALL`.
+
+#[cfg(test)]
+pub(crate) mod conformance;
+mod erased;
+
+use std::future::Future;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::cloud::{CloudResult, Cx};
+use crate::shape::{Shape, Shapes};
+
+pub use crate::cloud::Ownership;
+pub use erased::{AnyKind, Erased, FoundAny};
+
+/// Every kind there is, by name.
+pub const ALL: &[&dyn AnyKind] = &[];
+
+/// One sort of resource: what the file says, what the cloud reports, and how to close the gap.
+pub trait Kind: Send + Sync + 'static {
+    /// What pure code knows of it.
+    const SHAPE: Shape;
+    /// What it should be. Optional fields are left out when there is no opinion.
+    type Spec: Serialize + DeserializeOwned + Clone + Send + Sync;
+    /// What the cloud gives it.
+    type Outputs: Serialize + DeserializeOwned + Send + Sync;
+
+    /// Looks for it: by `id` when known, else by the name or the ownership tags that `spec` and `cx` imply.
+    /// This is how a run finds what an earlier one made before it died. Absent is `None`, not an error.
+    fn find(
+        &self,
+        cx: &Cx,
+        spec: &Self::Spec,
+        id: Option<&str>,
+    ) -> impl Future<Output = CloudResult<Option<FoundOf<Self>>>> + Send;
+
+    /// Sends exactly one mutating call, the one that gives identity, with ownership tags and `cx.token()`,
+    /// and returns the id. Everything else (attachments, attributes) is left to `update`.
+    fn create(&self, cx: &Cx, spec: &Self::Spec) -> impl Future<Output = CloudResult<String>> + Send;
+
+    /// Takes it from what `find` saw to what it should be. Safe to repeat.
+    fn update(
+        &self,
+        cx: &Cx,
+        id: &str,
+        from: &Self::Spec,
+        to: &Self::Spec,
+    ) -> impl Future<Output = CloudResult<()>> + Send;
+
+    /// Asks the cloud to delete it. What is gone already is success. The engine waits until `find` sees nothing.
+    fn delete(&self, cx: &Cx, id: &str, spec: &Self::Spec) -> impl Future<Output = CloudResult<()>> + Send;
+
+    /// What it made and what is still there after it is gone itself, each in words; the engine waits until there
+    /// is nothing. Only for kinds of which a controller makes more than the object (Gateways, routes).
+    fn remains(
+        &self,
+        _cx: &Cx,
+        _spec: &Self::Spec,
+        _outputs: Option<&Self::Outputs>,
+    ) -> impl Future<Output = CloudResult<Vec<String>>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// Looks for many of one place at once, by id, where the cloud has a call for that. `None`: it has none.
+    /// The answer has one entry for each of `asked`, in its order.
+    fn find_many(
+        &self,
+        _cx: &[Cx],
+        _asked: &[(Self::Spec, String)],
+    ) -> impl Future<Output = CloudResult<Option<Vec<Option<FoundOf<Self>>>>>> + Send {
+        async { Ok(None) }
+    }
+}
+
+/// What `find` of a kind gives.
+pub type FoundOf<K> = Found<<K as Kind>::Spec, <K as Kind>::Outputs>;
+
+/// What is there.
+#[derive(Clone, Debug)]
+pub struct Found<S, O> {
+    /// By which it is found again.
+    pub id: String,
+    /// What it is now, in the words of the spec: every field the cloud tells, ownership tags left out.
+    pub spec: S,
+    /// What the cloud gives it.
+    pub outputs: O,
+    /// Whether it can be used.
+    pub readiness: Readiness,
+    /// Whose it is.
+    pub owner: Ownership,
+}
+
+/// Whether a thing can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can.
+    Ready,
+    /// Not yet; what is waited for, in words.
+    Pending(String),
+    /// It never will; why, in words.
+    Broken(String),
+    /// It is being deleted.
+    Leaving(String),
+}
+
+/// The kinds an engine works with: all of them, or those of a test.
+#[derive(Clone, Copy)]
+pub struct Registry(&'static [&'static dyn AnyKind]);
+
+impl Registry {
+    /// All kinds.
+    pub fn builtin() -> Self {
+        Self(ALL)
+    }
+
+    /// These kinds.
+    pub fn of(kinds: &'static [&'static dyn AnyKind]) -> Self {
+        Self(kinds)
+    }
+
+    /// The kind of a name.
+    pub fn get(&self, name: &str) -> Option<&'static dyn AnyKind> {
+        self.0.iter().copied().find(|kind| kind.shape().kind == name)
+    }
+
+    /// What pure code may know.
+    pub fn shapes(&self) -> Shapes {
+        self.0.iter().map(|kind| (kind.shape().kind, *kind.shape())).collect()
+    }
+
+    /// Every kind, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &'static dyn AnyKind> {
+        self.0.iter().copied()
+    }
+}

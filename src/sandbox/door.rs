@@ -1,0 +1,109 @@
+//! The door in process: an HTTP request is handled at one instant of the clock, after the wire's delay.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+use super::aws::{Refusal, wire};
+use super::{Effect, Here, Sandbox};
+use crate::door::{Body, Door, Lost};
+
+/// How long a request and its answer travel.
+const TRAVEL: Duration = Duration::from_millis(20);
+
+impl Sandbox {
+    /// The way in for clients of this process.
+    pub fn door(&self) -> Door {
+        let sandbox = self.clone();
+        Arc::new(move |request| {
+            let sandbox = sandbox.clone();
+            Box::pin(async move {
+                tokio::time::sleep(TRAVEL).await;
+                let answer = sandbox.answer(&request);
+                tokio::time::sleep(TRAVEL).await;
+                answer
+            })
+        })
+    }
+
+    /// Answers an AWS request, or loses it.
+    pub fn answer(&self, request: &Request<Bytes>) -> Result<Response<Body>, Lost> {
+        let call = match wire::read(request) {
+            Ok(call) => call,
+            Err(refused) => return Ok(refused),
+        };
+        let mut world = self.world();
+        let name = format!("{}.{}", call.service.scope, call.operation.name);
+        let effect = world.faults.meet(&name);
+        let refused = |refusal| Ok(wire::write_refusal(call.service.protocol, &refusal));
+        match effect {
+            Some(Effect::Throttle) => return refused(Refusal::bad("ThrottlingException", "Rate exceeded")),
+            Some(Effect::Broken) => return refused(Refusal::new(500, "InternalFailure", "internal error")),
+            Some(Effect::LostBefore) => return Err("the connection was lost".into()),
+            Some(Effect::LostAfter) | None => {}
+        }
+        let mut here =
+            Here { world: &mut world, account: call.account, region: call.region, principal: call.principal };
+        let answer = (call.operation.handle)(&mut here, &call.input);
+        if effect == Some(Effect::LostAfter) {
+            return Err("the connection was lost".into());
+        }
+        Ok(wire::write(call.service, call.operation, answer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use crate::clock::Clock;
+    use crate::cloud::{Access, Cloud, Named, Settings};
+    use crate::graph::Place;
+    use crate::sandbox::{Effect, Fault, Sandbox};
+
+    fn cloud(sandbox: &Sandbox, access: Access) -> Cloud {
+        Cloud::new(Settings::through(sandbox.door(), sandbox.clock(), "us-west-2", access))
+    }
+
+    fn place() -> Place {
+        Place { account: None, region: "us-west-2".into() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_real_client_is_answered_and_counted() {
+        let sandbox = Sandbox::fresh(Clock::starting_at(SystemTime::UNIX_EPOCH, 1));
+        let cloud = cloud(&sandbox, Access::Read);
+        let answer =
+            cloud.clients(&place()).sts.get_caller_identity().send().await.named("STS.GetCallerIdentity");
+        assert_eq!(answer.expect("it is answered").account(), Some("111122223333"));
+        assert_eq!(cloud.calls().by_operation()["STS.GetCallerIdentity"], 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_answer_is_tried_again() {
+        let sandbox = Sandbox::fresh(Clock::starting_at(SystemTime::UNIX_EPOCH, 1));
+        let fault = Fault { operation: String::new(), skip: 0, times: 2, effect: Effect::LostAfter };
+        sandbox.world().faults.list.push(fault);
+        let cloud = cloud(&sandbox, Access::Read);
+        cloud
+            .clients(&place())
+            .sts
+            .get_caller_identity()
+            .send()
+            .await
+            .expect("the third attempt is answered");
+        assert_eq!(cloud.calls().total(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_cannot_write() {
+        let sandbox = Sandbox::fresh(Clock::starting_at(SystemTime::UNIX_EPOCH, 1));
+        let cloud = cloud(&sandbox, Access::Read);
+        let call = cloud.clients(&place()).iam.delete_role().role_name("a");
+        let error = call.send().await.named("IAM.DeleteRole").expect_err("it is stopped");
+        assert!(error.message.contains("IAM.DeleteRole was stopped"), "{error}");
+        assert_eq!(cloud.calls().total(), 0);
+    }
+}
