@@ -5,8 +5,10 @@
 //! background: states that take time, controllers included, are due dates in the world.
 
 pub mod aws;
+pub mod controllers;
 mod door;
 mod faults;
+pub mod kube;
 pub mod world;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -84,7 +84,7 @@ pub struct Service {
 pub const SERVICES: &[&Service] = &[&sts::SERVICE];
 
 /// What hooks due in the world may name.
-pub const HOOKS: &[(&str, Hook)] = &[];
+pub const HOOKS: &[(&str, Hook)] = &[(super::controllers::HOOK, super::controllers::reconcile)];
 
 /// Puts in what a fresh account has: see each service.
 pub fn furnish(_world: &mut World) {}
