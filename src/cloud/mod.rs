@@ -19,11 +19,12 @@ use crate::clock::Clock;
 use crate::door::Door;
 use crate::graph::Place;
 
+pub use crate::live::Ownership;
 pub use access::Access;
 pub use calls::Calls;
 pub use clients::Clients;
 pub use error::{Absent, CloudError, CloudResult, ErrorSort, Named};
-pub use owner::{ADDRESS, LINEAGE, Ownership, TOKEN, split_tags};
+pub use owner::{ADDRESS, LINEAGE, TOKEN, split_tags};
 pub use settings::{Settings, retry, timeouts};
 
 /// The clouds of a run. Cheap to clone.

@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 use crate::cloud::{CloudResult, Cx};
 use crate::shape::{Shape, Shapes};
 
-pub use crate::cloud::Ownership;
-pub use erased::{AnyKind, Erased, FoundAny};
+pub use crate::live::{FoundAny, Ownership, Readiness};
+pub use erased::{AnyKind, Erased};
 
 /// Every kind there is, by name.
 pub const ALL: &[&dyn AnyKind] = &[];
@@ -93,19 +93,6 @@ pub struct Found<S, O> {
     pub readiness: Readiness,
     /// Whose it is.
     pub owner: Ownership,
-}
-
-/// Whether a thing can be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Readiness {
-    /// It can.
-    Ready,
-    /// Not yet; what is waited for, in words.
-    Pending(String),
-    /// It never will; why, in words.
-    Broken(String),
-    /// It is being deleted.
-    Leaving(String),
 }
 
 /// The kinds an engine works with: all of them, or those of a test.
