@@ -1,1 +1,4 @@
-//! The one test binary.
+//! The one test binary. What is behind the public interface of the library and the program is tested here.
+
+mod engine;
+mod support;
