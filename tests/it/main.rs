@@ -1,4 +1,5 @@
 //! The one test binary. What is behind the public interface of the library and the program is tested here.
 
+mod boxes;
 mod engine;
 mod support;
