@@ -36,8 +36,9 @@ impl Cx<'_> {
             }
             _ => node.kind(),
         };
-        let diagnostic = Diagnostic::new(format!("expected {expected}, found {found}"), Some(node.span.clone()));
-        self.found.push(diagnostic.label(format!("this is {found}")));
+        let diagnostic =
+            Diagnostic::new(format!("expected {expected}, found {found}"), Some(node.span.clone()));
+        self.found.push(diagnostic.label(format!("this is {found}")).hint(how_to_write(expected)));
     }
 
     /// Reports a value of the right type that is not one of those allowed.
@@ -55,6 +56,17 @@ impl Cx<'_> {
             }
             _ => {}
         }
+    }
+}
+
+/// How TOML has a type.
+fn how_to_write(expected: &str) -> String {
+    match expected {
+        "a text" => "a text stands in quotes: `\"…\"`".to_owned(),
+        "a whole number" => "a number stands without quotes: `3`".to_owned(),
+        "a list" => "a list stands in brackets: `[\"…\", \"…\"]`".to_owned(),
+        "a table" => "a table is `{ key = … }`, or keys below its `[heading]`".to_owned(),
+        other => format!("write {other}, without quotes around truth values and numbers"),
     }
 }
 
@@ -198,7 +210,12 @@ whole_numbers!(u8, u16, u32);
 
 impl Decode for Ipv4Net {
     fn decode(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {
-        parsed(node, "an IPv4 range", "write an address and the length of its prefix, as in `10.0.0.0/16`", cx)
+        parsed(
+            node,
+            "an IPv4 range",
+            "write an address and the length of its prefix, as in `10.0.0.0/16`",
+            cx,
+        )
     }
 }
 
@@ -231,7 +248,8 @@ fn table<T: Decode>(node: &Node, cx: &mut Cx<'_>) -> Option<Vec<(String, T)>> {
         cx.wrong(node, "a table");
         return None;
     };
-    let read = |entry: &Entry, cx: &mut Cx<'_>| T::decode(&entry.node, cx).map(|value| (entry.name.clone(), value));
+    let read =
+        |entry: &Entry, cx: &mut Cx<'_>| T::decode(&entry.node, cx).map(|value| (entry.name.clone(), value));
     let items: Vec<Option<(String, T)>> = entries.iter().map(|entry| read(entry, cx)).collect();
     items.into_iter().collect()
 }
@@ -294,7 +312,11 @@ impl Decode for Value {
             Content::Float(number) => match serde_json::Number::from_f64(*number) {
                 Some(number) => Self::Number(number),
                 None => {
-                    cx.refuse(node, "this number has no value".to_owned(), "infinite and undefined numbers cannot be stored");
+                    cx.refuse(
+                        node,
+                        "this number has no value".to_owned(),
+                        "infinite and undefined numbers cannot be stored",
+                    );
                     return None;
                 }
             },

@@ -96,7 +96,8 @@ impl Fill<'_> {
                     true
                 }
                 None => {
-                    let message = format!("`{expression}` is a list or a table, which cannot be a part of a text");
+                    let message =
+                        format!("`{expression}` is a list or a table, which cannot be a part of a text");
                     let hint = format!("use it alone: `\"${{{expression}}}\"`");
                     self.found.push(Diagnostic::new(message, Some(place.clone())).hint(hint));
                     false
@@ -119,11 +120,11 @@ impl Fill<'_> {
     fn variable(&self, name: &str) -> Result<Content, Diagnostic> {
         self.values.get(name).cloned().ok_or_else(|| {
             let declared: Vec<&str> = self.values.keys().map(String::as_str).collect();
-            let add = format!("or declare it: `[variables] {name} = {{ default = \"…\" }}`");
+            let add = format!("declare it: `[variables] {name} = {{ default = \"…\" }}`");
             let hint = match suggest::nearest(name, declared.iter().copied()) {
-                Some(near) => format!("did you mean `var.{near}`? {add}"),
-                None if declared.is_empty() => format!("the file declares no variables {add}"),
-                None => format!("declared: {}; {add}", suggest::quoted(&declared)),
+                Some(near) => format!("did you mean `var.{near}`? or {add}"),
+                None if declared.is_empty() => format!("the file declares no variables: {add}"),
+                None => format!("declared: {}; or {add}", suggest::quoted(&declared)),
             };
             Diagnostic::new(format!("there is no variable `{name}`"), None).hint(hint)
         })
@@ -148,7 +149,9 @@ impl Fill<'_> {
         if let Some(cluster) = cluster.filter(|cluster| !self.names.has("clusters", cluster)) {
             return fail(format!("there is no cluster `{cluster}`"), self.names.hint("clusters", cluster));
         }
-        let Some(output) = output.filter(|output| !output.is_empty() && !output.contains(char::is_whitespace)) else {
+        let Some(output) =
+            output.filter(|output| !output.is_empty() && !output.contains(char::is_whitespace))
+        else {
             return fail(format!("`{expression}` does not say which output"), shape.to_owned());
         };
         let address = Address::new(section, bare);
