@@ -3,3 +3,4 @@
 mod boxes;
 mod engine;
 mod support;
+mod tidy;
