@@ -158,7 +158,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_address() {
-        for text in ["", "edge", ".edge", "cluster.", "cluster.a@", "cluster.a@b@c", "cluster.a/", "cluster.a b"] {
+        for text in
+            ["", "edge", ".edge", "cluster.", "cluster.a@", "cluster.a@b@c", "cluster.a/", "cluster.a b"]
+        {
             assert!(Address::parse(text).is_err(), "{text:?} was taken");
         }
     }

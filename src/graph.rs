@@ -159,7 +159,8 @@ pub fn build(resources: Vec<Resource>, outputs: BTreeMap<String, Value>) -> Resu
     }
     for resource in graph.resources.values() {
         let missing = resource.all_edges().into_iter().filter(|edge| !graph.resources.contains_key(&edge.to));
-        errors.extend(missing.map(|edge| GraphError::Dangling { from: resource.address.clone(), to: edge.to }));
+        errors
+            .extend(missing.map(|edge| GraphError::Dangling { from: resource.address.clone(), to: edge.to }));
     }
     let edges = graph.resources.values().map(|r| (r.address.clone(), r.all_edges()));
     errors.extend(cycles(edges).into_iter().map(GraphError::Cycle));

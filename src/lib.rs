@@ -3,6 +3,7 @@
 pub mod address;
 pub mod clock;
 pub mod graph;
+pub mod recipe;
 pub mod shape;
 pub mod stack;
 pub mod value;

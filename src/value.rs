@@ -293,7 +293,10 @@ mod tests {
 
     #[test]
     fn survives_a_round_trip_through_json() {
-        let value = Value::map([("a", Value::reference(&Address::new("cluster", "edge"), "arn")), ("b", Value::from(1))]);
+        let value = Value::map([
+            ("a", Value::reference(&Address::new("cluster", "edge"), "arn")),
+            ("b", Value::from(1)),
+        ]);
         let text = serde_json::to_string(&value).expect("serialises");
         assert_eq!(serde_json::from_str::<Value>(&text).expect("reads back"), value);
     }
