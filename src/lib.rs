@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod clock;
+pub mod compose;
 pub mod graph;
 pub mod recipe;
 pub mod shape;
