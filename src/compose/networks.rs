@@ -23,8 +23,8 @@ pub(super) struct Vpc {
     pub(super) place: Place,
 }
 
-/// Every VPC is cut into sixteen blocks: the first eight are for public subnets, the others for private ones. So
-/// the subnets of a zone stay what they are when zones are added.
+/// A VPC is cut into sixteen blocks: the first half for public subnets, the other for private ones. So the subnets
+/// of a zone stay what they are when zones are added. Only a small VPC is cut into fewer.
 const BLOCK_BITS: u8 = 4;
 const MOST_ZONES: u8 = 8;
 /// AWS takes no subnet smaller than this.
@@ -98,9 +98,14 @@ fn made(draft: &mut Draft<'_>, plot: &Plot<'_>, cidr: Ipv4Net) {
         draft.fail(&format!("networks.{}.zones", plot.key), message, "1 to 8, and most regions have 3");
         return;
     }
-    if cidr.prefix_len() < 16 || cidr.prefix_len() + BLOCK_BITS > LEAST_SUBNET {
-        let message = format!("`{cidr}` cannot be cut into subnets");
-        draft.fail(&format!("networks.{}.cidr", plot.key), message, "a VPC is a /16 to a /24 here");
+    let bits = BLOCK_BITS.min(LEAST_SUBNET.saturating_sub(cidr.prefix_len()));
+    if cidr.prefix_len() < 16 || 1 << bits < 2 * count {
+        let message = format!("`{cidr}` cannot be cut into {} subnets", 2 * count);
+        draft.fail(
+            &format!("networks.{}.cidr", plot.key),
+            message,
+            "a VPC is a /16 to a /28, a subnet a /28 at least",
+        );
         return;
     }
     let vpc = json!({
@@ -115,13 +120,13 @@ fn made(draft: &mut Draft<'_>, plot: &Plot<'_>, cidr: Ipv4Net) {
     ));
     let gateway = json!({ "vpc_id": plot.vpc().1, "tags": draft.named(plot.key) });
     draft.add(plot.inside("internet-gateway", "internet_gateway", gateway));
-    subnets(draft, plot, cidr);
+    subnets(draft, plot, cidr, bits);
     ways_out(draft, plot);
 }
 
-fn subnets(draft: &mut Draft<'_>, plot: &Plot<'_>, cidr: Ipv4Net) {
-    let blocks: Vec<Ipv4Net> = cidr.subnets(cidr.prefix_len() + BLOCK_BITS).into_iter().flatten().collect();
-    for (sort, first, role) in [("public", 0, "elb"), ("private", usize::from(MOST_ZONES), "internal-elb")] {
+fn subnets(draft: &mut Draft<'_>, plot: &Plot<'_>, cidr: Ipv4Net, bits: u8) {
+    let blocks: Vec<Ipv4Net> = cidr.subnets(cidr.prefix_len() + bits).into_iter().flatten().collect();
+    for (sort, first, role) in [("public", 0, "elb"), ("private", blocks.len() / 2, "internal-elb")] {
         for zone in 0..usize::from(zones(plot.network)) {
             let name = format!("{sort}-{}", zone + 1);
             let role = format!("kubernetes.io/role/{role}");
@@ -213,6 +218,7 @@ fn source(plot: &Plot<'_>, allow: &Allow) -> Result<(&'static str, Value), (Stri
             let group = plot.part(&format!("security-group.{name}"));
             Ok(("source_security_group_id", Value::reference(&group, "security_group_id")))
         }
+        (None, Some(id)) if id.starts_with("sg-") => Ok(("source_security_group_id", id.as_str().into())),
         (None, Some(name)) => {
             let message = format!("network `{}` has no security group `{name}`", plot.key);
             Err((message, "name one under `security_groups` of the same network"))

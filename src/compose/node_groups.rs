@@ -71,12 +71,12 @@ fn ami_type(instance_types: &[String]) -> Option<&'static str> {
     }
 }
 
-/// Graviton families carry a `g` after the generation: `m7g`, `c7gn`, `t4g`; `a1` is older than that rule.
+/// Graviton families carry a `g` right after the generation: `m7g`, `c7gn`, `t4g`; `a1` is older than that rule.
 fn is_arm(instance_type: &str) -> bool {
     let family = instance_type.split('.').next().unwrap_or_default();
     let after_class = family.trim_start_matches(|c: char| c.is_ascii_alphabetic());
     let attributes = after_class.trim_start_matches(|c: char| c.is_ascii_digit());
-    family == "a1" || (attributes.len() < after_class.len() && attributes.contains('g'))
+    family == "a1" || (attributes.len() < after_class.len() && attributes.starts_with('g'))
 }
 
 #[cfg(test)]
