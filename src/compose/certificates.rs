@@ -103,3 +103,40 @@ fn validation(at: &Address, record: &Address, index: usize, place: &Place) -> Re
     });
     Resource::new(record.clone(), "route53_record", place, spec(json))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::compose::testing::{addresses, edge, graph, refers, spec};
+    use crate::graph::Sort;
+
+    #[test]
+    fn a_wildcard_and_its_bare_name_are_proved_by_one_record() {
+        let made = graph(
+            "[certificates.c]\ndomain = \"*.a.io\"\nalternative_names = [\"x.a.io\", \"a.io\"]\nzone = \"a.io\"",
+        );
+        let names = spec(&made, "certificate.c")["alternative_names"].clone();
+        assert_eq!(names, serde_json::json!(["a.io", "x.a.io"]));
+        assert_eq!(addresses(&made, "certificate.c/record-").len(), 2);
+        assert!(refers(&spec(&made, "certificate.c/record-1")["name"], "certificate.c", "validation.0.name"));
+        assert!(refers(&spec(&made, "certificate.c/record-2")["name"], "certificate.c", "validation.2.name"));
+    }
+
+    #[test]
+    fn certificates_share_the_record_of_a_name() {
+        let made = graph(
+            "[certificates.c]\ndomain = \"*.a.io\"\nzone = \"a.io\"\n[certificates.d]\ndomain = \"a.io\"\nzone = \"a.io\"",
+        );
+        assert!(addresses(&made, "certificate.d/record-").is_empty());
+        assert!(edge(&made, "certificate.d/issued", "certificate.c/record-1", Sort::Uses));
+    }
+
+    #[test]
+    fn one_that_exists_is_a_text() {
+        let made = graph(
+            "[certificates.c]\narn = \"arn:aws:acm:us-west-2:111122223333:certificate/1\"\n\
+             [outputs]\narn = \"${certificate.c.arn}\"",
+        );
+        assert!(made.resources.is_empty());
+        assert_eq!(made.outputs["arn"], "arn:aws:acm:us-west-2:111122223333:certificate/1".into());
+    }
+}

@@ -172,3 +172,66 @@ fn is_before_nodes(name: &str) -> bool {
 pub(super) fn before_nodes(at: &Address) -> Vec<Address> {
     ADDONS.iter().filter(|(_, pods)| !pods).map(|(name, _)| at.part(&format!("addon.{name}"))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::compose::testing::{addresses, graph, refers, spec};
+
+    const NETWORK: &str = "[networks.n]\ncidr = \"10.0.0.0/16\"\n";
+
+    #[test]
+    fn a_cluster_without_nodes_gets_no_add_on_that_waits_for_them() {
+        let made = graph(&format!("{NETWORK}[clusters.c]\nversion = \"1.35\"\nnetwork = \"n\""));
+        let addons = addresses(&made, "cluster.c/addon.");
+        assert_eq!(
+            addons,
+            [
+                "cluster.c/addon.vpc-cni",
+                "cluster.c/addon.kube-proxy",
+                "cluster.c/addon.eks-pod-identity-agent"
+            ]
+        );
+        assert!(addresses(&made, "cluster.c/node-role").is_empty());
+    }
+
+    #[test]
+    fn versions_and_settings_of_add_ons_are_the_users() {
+        let made = graph(&format!(
+            "{NETWORK}[clusters.c]\nversion = \"1.35\"\nnetwork = \"n\"\n[clusters.c.addons.vpc-cni]\n\
+             version = \"v1\"\nconfiguration = {{ env = {{ A = \"1\" }} }}\n[clusters.c.addons.metrics-server]"
+        ));
+        let cni = spec(&made, "cluster.c/addon.vpc-cni");
+        assert_eq!((&cni["version"], &cni["configuration"]), (&json!("v1"), &json!({ "env": { "A": "1" } })));
+        assert_eq!(addresses(&made, "cluster.c/addon.metrics-server").len(), 1);
+    }
+
+    #[test]
+    fn the_one_who_runs_it_and_others_get_in() {
+        let made = graph(&format!(
+            "{NETWORK}[clusters.c]\nversion = \"1.35\"\nnetwork = \"n\"\n[clusters.c.access.dev]\n\
+             principal_arn = \"arn:aws:iam::111122223333:role/dev\"\npolicy = \"edit\"\nnamespaces = [\"shop\"]"
+        ));
+        let own = spec(&made, "cluster.c/access.stack");
+        assert!(refers(&own["principal_arn"], "caller.stack", "principal_arn"));
+        let policy = "arn:aws:eks::aws:cluster-access-policy";
+        assert_eq!(own["policies"][0]["policy_arn"], format!("{policy}/AmazonEKSClusterAdminPolicy"));
+        let dev = spec(&made, "cluster.c/access.dev");
+        assert_eq!(
+            dev["policies"],
+            json!([{ "policy_arn": format!("{policy}/AmazonEKSEditPolicy"), "namespaces": ["shop"] }])
+        );
+    }
+
+    #[test]
+    fn existing_clusters_are_looked_up_or_only_known_by_kubeconfig() {
+        let made = graph(
+            "[clusters.prod]\nexisting = { eks = \"prod-1\" }\n\
+             [clusters.lab]\nexisting = { kubeconfig = \"~/.kube/config\", context = \"lab\" }\n\
+             [manifests.m]\nclusters = [\"prod\", \"lab\"]\nfiles = [\"none.yaml\"]",
+        );
+        assert_eq!(addresses(&made, ""), ["cluster.prod"]);
+        assert_eq!(spec(&made, "cluster.prod"), json!({ "name": "prod-1" }));
+    }
+}

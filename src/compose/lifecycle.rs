@@ -59,3 +59,45 @@ fn field_of(resource: &Resource, address: &Address, field: &str) -> Option<Strin
     let first = field.split('.').next().unwrap_or_default();
     resource.spec.get(first).map(|_| field.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::compose::testing::{composed, resource, stack, wrong};
+
+    const CLUSTER: &str = r#"
+        [networks.n]
+        cidr = "10.0.0.0/16"
+        [clusters.c]
+        version = "1.35"
+        network = "n"
+        nodes.default = { instance_types = ["m7g.large"], size = { min = 1, max = 2 } }
+    "#;
+
+    #[test]
+    fn a_shorter_address_means_all_its_parts() {
+        let made = composed(&stack(&format!(
+            "{CLUSTER}[lifecycle.\"cluster.c\"]\nprevent_destroy = true\n\
+             ignore_changes = [\"nodes.default.size\", \"version\"]\ntimeouts = {{ create = \"40m\" }}\n\
+             [lifecycle.\"cluster.c/nodes.default\"]\ntimeouts = {{ create = \"20m\" }}"
+        )));
+        let life = |address: &str| resource(&made, address).lifecycle.clone();
+        assert!(life("cluster.c/role").prevent_destroy);
+        assert!(!life("network.n/vpc").prevent_destroy);
+        assert_eq!(life("cluster.c").ignore_changes, ["version"]);
+        assert_eq!(life("cluster.c/nodes.default").ignore_changes, ["size"]);
+        assert!(life("cluster.c/role").ignore_changes.is_empty());
+        assert_eq!(life("cluster.c").timeouts[0], Some(Duration::from_secs(2400)));
+        assert_eq!(life("cluster.c/nodes.default").timeouts, [Some(Duration::from_secs(1200)), None, None]);
+    }
+
+    #[test]
+    fn rules_for_nothing_are_a_mistake() {
+        let found =
+            wrong(&stack(&format!("{CLUSTER}[lifecycle.\"cluster.c/nodes.spare\"]\nprevent_destroy = true")));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].message.contains("cluster.c/nodes.spare"), "{found:?}");
+        assert!(found[0].span.is_some());
+    }
+}

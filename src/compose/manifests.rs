@@ -260,3 +260,111 @@ pub(super) fn service(draft: &Draft<'_>, cluster: &str, namespace: &str, name: &
     here.find(|entry| entry.name == name && entry.namespace.as_deref() == Some(namespace))
         .map(|entry| entry.address.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use crate::compose::testing::{addresses, at, composed, edge, example, goes_before, needs, spec, wrong};
+    use crate::graph::Sort;
+    use crate::stack::Stack;
+
+    /// The shop with more objects at the shop's manifests.
+    fn with(objects: &[Json]) -> Stack {
+        let mut stack = example("shop.toml");
+        stack.manifests["shop"].objects.extend_from_slice(objects);
+        stack
+    }
+
+    fn object(version: &str, kind: &str, name: &str) -> Json {
+        json!({ "apiVersion": version, "kind": kind, "metadata": { "name": name } })
+    }
+
+    #[test]
+    fn objects_go_to_the_namespace_of_their_section() {
+        let made = composed(&with(&[object("v1", "ConfigMap", "a"), object("v1", "Namespace", "b")]));
+        assert_eq!(
+            spec(&made, "manifest.shop/ConfigMap.a")["manifest"]["metadata"]["namespace"],
+            "eks-gateway-demo"
+        );
+        assert!(spec(&made, "manifest.shop/Namespace.b")["manifest"]["metadata"].get("namespace").is_none());
+        assert!(edge(&made, "manifest.shop/ConfigMap.a", "namespace.eks-gateway-demo@edge", Sort::Uses));
+    }
+
+    #[test]
+    fn a_namespace_that_a_manifest_brings_is_not_made_twice() {
+        let made = composed(&with(&[object("v1", "Namespace", "eks-gateway-demo")]));
+        assert!(!addresses(&made, "namespace.").contains(&"namespace.eks-gateway-demo@edge"));
+        assert!(addresses(&made, "namespace.").contains(&"namespace.eks-gateway-demo@apps-a"));
+        goes_before(&made, &["gateway.shop", "manifest.shop/Namespace.eks-gateway-demo"]);
+    }
+
+    #[test]
+    fn the_same_name_in_two_namespaces_is_told_apart() {
+        let mut other = object("v1", "ConfigMap", "a");
+        other["metadata"]["namespace"] = "other".into();
+        let made = composed(&with(&[object("v1", "ConfigMap", "a"), other]));
+        let found = addresses(&made, "manifest.shop/ConfigMap");
+        assert_eq!(found, ["manifest.shop/ConfigMap.eks-gateway-demo.a", "manifest.shop/ConfigMap.other.a"]);
+    }
+
+    #[test]
+    fn what_a_controller_serves_goes_before_it() {
+        let mut service = object("v1", "Service", "lb");
+        service["spec"] = json!({ "type": "LoadBalancer" });
+        let policy = object("application-networking.k8s.aws/v1alpha1", "TargetGroupPolicy", "p");
+        let made = composed(&with(&[service, policy, object("networking.k8s.io/v1", "Ingress", "i")]));
+        for served in ["Service.lb", "Ingress.i"] {
+            goes_before(&made, &[&format!("manifest.shop/{served}"), "controller.alb@edge/deployment"]);
+        }
+        goes_before(&made, &["manifest.shop/TargetGroupPolicy.p", "controller.lattice@edge/deployment"]);
+        let crds = "crds.aws-gateway-api-controller@edge";
+        assert!(edge(&made, "manifest.shop/TargetGroupPolicy.p", crds, Sort::Uses));
+        let plain = needs(&made, "manifest.shop/Service.shop");
+        assert!(!plain.contains(&at("controller.alb@edge/deployment")));
+    }
+
+    #[test]
+    fn gateways_and_routes_of_manifests_have_the_same_order() {
+        let mut gateway = object("gateway.networking.k8s.io/v1", "Gateway", "g");
+        gateway["spec"] = json!({ "gatewayClassName": "amazon-vpc-lattice" });
+        let mut route = object("gateway.networking.k8s.io/v1", "HTTPRoute", "r");
+        route["spec"] = json!({ "parentRefs": [{ "name": "g" }, { "name": "shop" }] });
+        let made = composed(&with(&[gateway, route]));
+        goes_before(
+            &made,
+            &[
+                "manifest.shop/HTTPRoute.r",
+                "manifest.shop/Gateway.g",
+                "controller.lattice@edge/gateway-class.lattice",
+            ],
+        );
+        goes_before(&made, &["manifest.shop/HTTPRoute.r", "gateway.shop"]);
+        goes_before(&made, &["manifest.shop/Gateway.g", "service_network.core/vpc.edge"]);
+    }
+
+    #[test]
+    fn objects_of_a_crd_in_a_manifest_come_after_it() {
+        let mut crd = object("apiextensions.k8s.io/v1", "CustomResourceDefinition", "things.a.io");
+        crd["spec"] = json!({ "group": "a.io", "scope": "Cluster", "names": { "kind": "Thing" } });
+        let made = composed(&with(&[object("a.io/v1", "Thing", "t"), crd]));
+        let thing = "manifest.shop/Thing.t";
+        assert!(edge(&made, thing, "manifest.shop/CustomResourceDefinition.things.a.io", Sort::Uses));
+        assert!(spec(&made, thing)["manifest"]["metadata"].get("namespace").is_none());
+    }
+
+    #[test]
+    fn one_object_in_two_sections_is_a_mistake() {
+        let mut stack = with(&[object("v1", "ConfigMap", "a")]);
+        stack.manifests["payments"].objects.push(object("v1", "ConfigMap", "a"));
+        let found = wrong(&stack);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].message.contains("would be the same thing"), "{found:?}");
+    }
+
+    #[test]
+    fn an_object_without_name_is_a_mistake() {
+        let found = wrong(&with(&[json!({ "kind": "ConfigMap" })]));
+        assert!(found[0].message.contains("lacks its apiVersion"), "{found:?}");
+    }
+}

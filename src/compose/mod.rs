@@ -19,6 +19,8 @@ mod manifests;
 mod namespaces;
 mod networks;
 mod node_groups;
+#[cfg(test)]
+mod random;
 mod references;
 mod routes;
 mod service_networks;

@@ -324,3 +324,89 @@ pub(super) struct Homes {
     /// The route tables of the private subnets, if made here: nodes need them.
     pub(super) routes: Vec<Address>,
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::compose::testing::{addresses, graph, refers, spec, stack, wrong};
+    use crate::graph::Sort;
+
+    #[test]
+    fn subnets_keep_their_ranges_when_zones_are_added() {
+        let two = graph("[networks.n]\ncidr = \"10.0.0.0/16\"\nzones = 2");
+        let three = graph("[networks.n]\ncidr = \"10.0.0.0/16\"\nzones = 3");
+        for (subnet, range) in [("public-2", "10.0.16.0/20"), ("private-1", "10.0.128.0/20")] {
+            let address = format!("network.n/subnet.{subnet}");
+            assert_eq!(spec(&two, &address)["cidr"], range);
+            assert_eq!(spec(&three, &address)["cidr"], range);
+        }
+        assert!(refers(&spec(&three, "network.n/subnet.private-3")["zone"], "network.n/zones", "names.2"));
+    }
+
+    #[test]
+    fn subnets_carry_the_tags_by_which_controllers_find_them() {
+        let made = graph("[networks.n]\ncidr = \"10.0.0.0/16\"");
+        let tags = |subnet: &str| spec(&made, &format!("network.n/subnet.{subnet}"))["tags"].clone();
+        assert_eq!(tags("public-1")["kubernetes.io/role/elb"], "1");
+        assert_eq!(tags("private-1")["kubernetes.io/role/internal-elb"], "1");
+        assert_eq!(tags("private-1")["Name"], "t-n-private-1");
+        assert_eq!(spec(&made, "network.n/subnet.public-1")["public"], true);
+    }
+
+    #[test]
+    fn nat_is_one_or_one_a_zone_or_none() {
+        let with = |nat: &str| graph(&format!("[networks.n]\ncidr = \"10.0.0.0/16\"\nnat = \"{nat}\""));
+        assert_eq!(addresses(&with("one"), "network.n/nat-"), ["network.n/nat-1"]);
+        assert_eq!(addresses(&with("per-zone"), "network.n/nat-").len(), 3);
+        let none = with("none");
+        assert!(addresses(&none, "network.n/nat-").is_empty());
+        assert_eq!(spec(&none, "network.n/routes.private-1")["routes"], serde_json::json!([]));
+        let route =
+            |nat: &str| spec(&with(nat), "network.n/routes.private-2")["routes"][0]["nat_gateway_id"].clone();
+        assert!(refers(&route("one"), "network.n/nat-1", "nat_gateway_id"));
+        assert!(refers(&route("per-zone"), "network.n/nat-2", "nat_gateway_id"));
+    }
+
+    #[test]
+    fn a_small_vpc_is_cut_into_fewer_blocks() {
+        let made = graph("[networks.n]\ncidr = \"10.0.0.0/25\"\nzones = 3");
+        assert_eq!(spec(&made, "network.n/subnet.private-3")["cidr"], "10.0.0.96/28");
+        let mut small = stack("[networks.n]\ncidr = \"10.0.0.0/25\"\nzones = 3");
+        small.networks["n"].zones = Some(5);
+        assert!(wrong(&small)[0].message.contains("cannot be cut into 10 subnets"));
+    }
+
+    #[test]
+    fn security_groups_have_rules_of_their_own() {
+        let made = graph(
+            "[networks.n]\ncidr = \"10.0.0.0/16\"\n[networks.n.security_groups.a]\n\
+             ingress = [{ port = 80, cidr = \"10.0.0.0/8\" }, { protocol = \"all\", security_group = \"a\" }]",
+        );
+        let first = spec(&made, "network.n/security-group.a/rule-1");
+        assert_eq!(
+            (&first["from_port"], &first["protocol"], &first["cidr"]),
+            (&80.into(), &"tcp".into(), &"10.0.0.0/8".into())
+        );
+        let second = spec(&made, "network.n/security-group.a/rule-2");
+        assert_eq!(second["protocol"], "-1");
+        assert!(second.get("from_port").is_none());
+        assert!(refers(
+            &second["source_security_group_id"],
+            "network.n/security-group.a",
+            "security_group_id"
+        ));
+        let inside = crate::compose::testing::edge(
+            &made,
+            "network.n/security-group.a/rule-1",
+            "network.n/security-group.a",
+            Sort::Inside,
+        );
+        assert!(inside);
+    }
+
+    #[test]
+    fn a_vpc_that_exists_is_only_looked_up() {
+        let made = graph("[networks.old]\nvpc_id = \"vpc-0abc\"");
+        assert_eq!(addresses(&made, ""), ["network.old"]);
+        assert_eq!(spec(&made, "network.old"), serde_json::json!({ "vpc_id": "vpc-0abc" }));
+    }
+}

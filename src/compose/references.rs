@@ -156,3 +156,53 @@ fn hint(known: &BTreeSet<Address>, address: &Address) -> String {
     let near = |other: &&Address| strsim::jaro_winkler(other.as_str(), address.as_str()) > 0.9;
     known.iter().find(near).map_or_else(String::new, |other| format!("did you mean `{other}`?"))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::compose::testing::{at, graph, stack, wrong};
+    use crate::value::{Piece, Value};
+
+    const NETWORK: &str = "[networks.n]\ncidr = \"10.0.0.0/16\"\nzones = 2\nsecurity_groups.a = {}\n";
+
+    #[test]
+    fn a_network_shows_what_its_parts_hold() {
+        let outputs = graph(&format!(
+            "{NETWORK}[outputs]\nid = \"${{network.n.vpc_id}}\"\nsubnets = \"${{network.n.private_subnet_ids}}\"\n\
+             group = \"${{network.n.security_groups.a}}\"\ntext = \"in ${{network.n.vpc_id}}\""
+        ))
+        .outputs;
+        let vpc = Value::reference(&at("network.n/vpc"), "vpc_id");
+        assert_eq!(outputs["id"], vpc);
+        assert!(matches!(&outputs["subnets"], Value::List(ids) if ids.len() == 2));
+        assert_eq!(
+            outputs["group"],
+            Value::reference(&at("network.n/security-group.a"), "security_group_id")
+        );
+        assert!(matches!(&outputs["text"], Value::Unknown(pieces) if pieces[0] == Piece::Text("in ".into())));
+    }
+
+    #[test]
+    fn values_need_what_they_refer_to() {
+        let made = graph(&format!("{NETWORK}[values.v]\ninput = \"${{network.n.vpc_id}}\""));
+        let value = &made.resources[&at("value.v")];
+        assert_eq!(value.all_edges()[0].to, at("network.n/vpc"));
+    }
+
+    #[test]
+    fn a_gateway_in_several_clusters_must_be_named_with_one() {
+        let mut shop = crate::compose::testing::example("shop.toml");
+        let reference = Value::reference(&at("gateway.core"), "address");
+        shop.outputs.insert("core".into(), reference);
+        let found = wrong(&shop);
+        assert_eq!(found.len(), 1);
+        let hint = found[0].hint.clone().unwrap_or_default();
+        assert!(hint.contains("gateway.core@apps-a"), "{hint}");
+    }
+
+    #[test]
+    fn a_list_cannot_stand_within_a_text() {
+        let found =
+            wrong(&stack(&format!("{NETWORK}[outputs]\nx = \"a ${{network.n.private_subnet_ids}}\"")));
+        assert!(found[0].message.contains("is a list"), "{found:?}");
+    }
+}

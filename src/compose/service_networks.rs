@@ -150,3 +150,76 @@ fn prefix_list(at: &Address, home: &Place, place: &Place, family: &str) -> Addre
     let account = place.account.as_deref().unwrap_or("stack");
     at.part(&format!("prefix-list.{family}.{account}.{}", place.region))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::compose::testing::{addresses, edge, graph, refers, spec};
+    use crate::graph::Sort;
+
+    const TWO_IN_ONE: &str = r#"
+        [networks.n]
+        cidr = "10.0.0.0/16"
+        security_groups.a = {}
+        security_groups.b = {}
+        [clusters.x]
+        version = "1.35"
+        network = "n"
+        [clusters.y]
+        version = "1.35"
+        network = "n"
+        [service_networks.net]
+        auth = "iam"
+        policy = { Version = "2012-10-17", Statement = [] }
+        clusters = ["x", "y"]
+        associations.x = { security_groups = ["a", "sg-0123"] }
+    "#;
+
+    #[test]
+    fn clusters_of_one_vpc_share_an_association() {
+        let made = graph(TWO_IN_ONE);
+        assert_eq!(addresses(&made, "service_network.net/vpc."), ["service_network.net/vpc.n"]);
+        let groups = &spec(&made, "service_network.net/vpc.n")["security_group_ids"];
+        assert!(refers(&groups[0], "network.n/security-group.a", "security_group_id"));
+        assert_eq!(groups[1], "sg-0123");
+        for outer in ["service_network.net", "network.n/vpc"] {
+            assert!(edge(&made, "service_network.net/vpc.n", outer, Sort::Inside), "{outer}");
+        }
+    }
+
+    #[test]
+    fn the_policy_is_part_of_it() {
+        let made = spec(&graph(TWO_IN_ONE), "service_network.net");
+        assert_eq!(made["auth"], "AWS_IAM");
+        assert_eq!(made["policy"], json!({ "Version": "2012-10-17", "Statement": [] }));
+    }
+
+    #[test]
+    fn lattice_is_let_in_by_both_prefix_lists_at_every_cluster() {
+        let made = graph(TWO_IN_ONE);
+        assert_eq!(addresses(&made, "service_network.net/ingress.").len(), 4);
+        let rule = spec(&made, "service_network.net/ingress.y-ipv6");
+        assert!(refers(&rule["security_group_id"], "cluster.y", "cluster_security_group_id"));
+        assert_eq!((&rule["protocol"], &rule["direction"]), (&json!("-1"), &json!("ingress")));
+        let list = spec(&made, "service_network.net/prefix-list.ipv6");
+        assert_eq!(list["name"], "com.amazonaws.us-west-2.ipv6.vpc-lattice");
+        assert!(edge(&made, "service_network.net/ingress.y-ipv6", "cluster.y", Sort::Inside));
+    }
+
+    #[test]
+    fn existing_clusters_of_one_vpc_share_an_association_too() {
+        let made = graph(
+            "[networks.old]\nvpc_id = \"vpc-0abc\"\n\
+             [clusters.x]\nexisting = { eks = \"x\", vpc_id = \"vpc-0abc\" }\n\
+             [clusters.y]\nexisting = { eks = \"y\", vpc_id = \"vpc-0def\" }\n\
+             [clusters.z]\nexisting = { eks = \"z\", vpc_id = \"vpc-0def\" }\n\
+             [service_networks.net]\nclusters = [\"x\", \"y\", \"z\"]",
+        );
+        assert_eq!(
+            addresses(&made, "service_network.net/vpc."),
+            ["service_network.net/vpc.old", "service_network.net/vpc.y"]
+        );
+        assert_eq!(spec(&made, "service_network.net/vpc.y")["vpc_id"], "vpc-0def");
+    }
+}
