@@ -25,7 +25,7 @@ pub(super) fn compose(draft: &mut Draft<'_>) {
         match (&certificate.arn, &certificate.domain, &certificate.zone) {
             (Some(_), None, _) => {}
             (None, Some(domain), Some(zone)) => {
-                made(draft, &mut proofs, key, certificate, [domain, zone], &place)
+                made(draft, &mut proofs, key, certificate, [domain, zone], &place);
             }
             _ => {
                 let message = format!("certificate `{key}` needs either `domain` and `zone`, or `arn`");

@@ -168,6 +168,7 @@ fn lattice(draft: &mut Draft<'_>, post: &Post<'_>) {
         return;
     }
     let made = object(draft, post, None);
+    let made = service_networks::ways_into(draft, network, &post.site).iter().fold(made, Resource::uses);
     draft.add(ground(draft, &post.site, network).iter().fold(made, Resource::kept_alive_by));
 }
 
@@ -178,8 +179,6 @@ fn ground(draft: &Draft<'_>, site: &Site, network: &str) -> Vec<Address> {
     if found.clusters.contains(&site.key) {
         let vpc = draft.vpc_of_cluster(&site.key);
         all.extend(vpc.map(|vpc| service_networks::association(network, &vpc.key)));
-        let families = ["ipv4", "ipv6"].into_iter().filter(|_| site.cluster.is_some());
-        all.extend(families.map(|family| service_networks::way_in(network, &site.key, family)));
     }
     all
 }

@@ -168,7 +168,7 @@ fn rule(post: &Post<'_>, rule: &Rule, http: bool) -> Json {
             })
         })
         .collect();
-    json!({ "matches": http.then(|| [condition]), "backendRefs": backends })
+    json!({ "matches": http.then_some([condition]), "backendRefs": backends })
 }
 
 fn edges(draft: &Draft<'_>, post: &Post<'_>, made: Resource) -> Resource {

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::draft::Draft;
 use super::networks::Vpc;
+use super::site::Site;
 use super::spec::{spec, table};
 use crate::address::Address;
 use crate::graph::{Place, Resource};
@@ -137,8 +138,16 @@ fn ways_in(draft: &mut Draft<'_>, key: &str, network: &ServiceNetwork, at: &Addr
     }
 }
 
-/// The address of the rule that lets Lattice in, for a family of addresses: `ipv4` or `ipv6`.
-pub(super) fn way_in(service_network: &str, cluster: &str, family: &str) -> Address {
+/// The rules that let Lattice's traffic into a cluster: before they are there its routes lead nowhere.
+pub(super) fn ways_into(draft: &Draft<'_>, service_network: &str, site: &Site) -> Vec<Address> {
+    let network = draft.stack.service_networks.get(service_network);
+    let joined =
+        network.is_some_and(|network| network.clusters.contains(&site.key)) && site.cluster.is_some();
+    let families = ["ipv4", "ipv6"].into_iter().filter(|_| joined);
+    families.map(|family| way_in(service_network, &site.key, family)).collect()
+}
+
+fn way_in(service_network: &str, cluster: &str, family: &str) -> Address {
     Address::new("service_network", service_network).part(&format!("ingress.{cluster}-{family}"))
 }
 
