@@ -38,18 +38,18 @@ pub(super) fn compose(draft: &mut Draft<'_>) {
             zones.push((key, zone));
         }
     }
-    for post in gateways::posts(draft).iter().filter(|post| post.gateway.class != Class::Lattice) {
+    for post in draft.gateways.clone().iter().filter(|post| post.gateway.class != Class::Lattice) {
         balancer_records(draft, post, &zones);
     }
-    for post in routes::posts(draft).iter().filter(|post| post.gateway.gateway.class == Class::Lattice) {
+    for post in draft.routes.clone().iter().filter(|post| post.gateway.gateway.class == Class::Lattice) {
         route_records(draft, post, &zones);
     }
 }
 
 fn zones_of(draft: &mut Draft<'_>, key: &str, gateway: &Gateway) -> Vec<Zone> {
     let Some(dns) = &gateway.dns else { return Vec::new() };
-    let first = gateways::posts(draft).into_iter().find(|post| post.key == key);
-    let Some(place) = first.map(|post| post.site.place) else { return Vec::new() };
+    let first = draft.gateways.iter().find(|post| post.key == key);
+    let Some(place) = first.map(|post| post.site.place.clone()) else { return Vec::new() };
     let at = Address::new("gateway", key);
     let mut zones = Vec::new();
     if let Some(name) = &dns.zone {
@@ -118,7 +118,7 @@ fn record(zone: &Zone, address: Address, hostname: &str, rest: Json) -> Resource
 fn balancer_records(draft: &mut Draft<'_>, post: &gateways::Post<'_>, zones: &[(&str, Zone)]) {
     let listeners = post.gateway.listeners.iter().filter_map(|listener| listener.hostname.clone());
     let mut hostnames: BTreeSet<String> = listeners.collect();
-    for route in routes::posts(draft).iter().filter(|route| route.gateway.at == post.at) {
+    for route in draft.routes.iter().filter(|route| route.gateway.at == post.at) {
         hostnames.extend(route.route.hostnames.iter().cloned());
     }
     if post.gateway.dns.is_none() {

@@ -1,10 +1,12 @@
 //! `Draft`: the resources composed so far, and what was wrong.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde_json::{Value as Json, json};
 
-use super::manifests::{self, Entry};
+use super::entries::{self, Entries};
+use super::{gateways, routes};
 use crate::address::Address;
 use crate::graph::{Place, Resource};
 use crate::stack::{Diagnostic, Stack};
@@ -14,7 +16,11 @@ pub(super) struct Draft<'a> {
     /// What is composed.
     pub(super) stack: &'a Stack,
     /// Every object of every manifest, by cluster.
-    pub(super) entries: Vec<Entry<'a>>,
+    pub(super) entries: Entries<'a>,
+    /// Every Gateway object of `[gateways]`.
+    pub(super) gateways: Rc<[gateways::Post<'a>]>,
+    /// Every route object of `[routes]` whose Gateway can be told.
+    pub(super) routes: Rc<[routes::Post<'a>]>,
     /// In the order of composition.
     pub(super) resources: Vec<Resource>,
     /// What is wrong, in the order in which it was found.
@@ -22,10 +28,19 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Nothing yet but what manifests hold.
+    /// No resources yet, but all objects that sections name.
     pub(super) fn new(stack: &'a Stack) -> Self {
-        let mut draft = Self { stack, entries: Vec::new(), resources: Vec::new(), diagnostics: Vec::new() };
-        draft.entries = manifests::entries(&mut draft);
+        let mut draft = Self {
+            stack,
+            entries: Entries::default(),
+            gateways: Rc::default(),
+            routes: Rc::default(),
+            resources: Vec::new(),
+            diagnostics: Vec::new(),
+        };
+        draft.entries = entries::read(&mut draft);
+        draft.gateways = gateways::posts(&draft).into();
+        draft.routes = routes::posts(&draft).into();
         draft
     }
 

@@ -5,9 +5,8 @@ use serde_json::{Value as Json, json};
 
 use super::controllers::{class_name, kind_of};
 use super::draft::Draft;
-use super::manifests::configurations;
 use super::site::Site;
-use super::{certificates, routes, service_networks};
+use super::{certificates, service_networks};
 use crate::address::Address;
 use crate::graph::Resource;
 use crate::stack::model::{Class, Gateway, Listener, Protocol, Scheme};
@@ -74,10 +73,10 @@ pub(super) fn compose(draft: &mut Draft<'_>) {
             }
         }
     }
-    for post in posts(draft) {
+    for post in draft.gateways.clone().iter() {
         match post.gateway.class {
-            Class::Alb | Class::Nlb => load_balancer(draft, &post),
-            Class::Lattice => lattice(draft, &post),
+            Class::Alb | Class::Nlb => load_balancer(draft, post),
+            Class::Lattice => lattice(draft, post),
         }
     }
 }
@@ -123,7 +122,7 @@ fn load_balancer(draft: &mut Draft<'_>, post: &Post<'_>) {
         json!({ "group": "gateway.k8s.aws", "kind": "LoadBalancerConfiguration", "name": post.name });
     let made = object(draft, post, Some(json!({ "parametersRef": parameters })));
     let made = made.kept_alive_by(&post.at.part("configuration")).kept_alive_by(&post.at.part("targets"));
-    let made = configurations(draft, &post.site.key).iter().fold(made, Resource::kept_alive_by);
+    let made = draft.entries.configurations(&post.site.key).iter().fold(made, Resource::kept_alive_by);
     draft.add(made);
 }
 
@@ -200,9 +199,8 @@ pub(super) fn footing(draft: &Draft<'_>, site: &Site, class: Option<&str>) -> Ve
 
 /// The Gateway object with the edges that all of them have.
 fn object(draft: &Draft<'_>, post: &Post<'_>, infrastructure: Option<Json>) -> Resource {
-    let everywhere = routes::posts(draft)
-        .iter()
-        .any(|route| route.gateway.at == post.at && route.namespace != post.namespace);
+    let everywhere =
+        draft.routes.iter().any(|route| route.gateway.at == post.at && route.namespace != post.namespace);
     let from = if everywhere { "All" } else { "Same" };
     let listeners: Vec<Json> =
         post.gateway.listeners.iter().map(|one| listener(draft, post.gateway.class, one, from)).collect();

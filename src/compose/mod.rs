@@ -13,6 +13,7 @@ mod clusters;
 mod controllers;
 mod dns;
 mod draft;
+mod entries;
 mod gateways;
 mod lifecycle;
 mod manifests;

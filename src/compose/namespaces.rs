@@ -5,21 +5,20 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::draft::Draft;
-use super::{gateways, routes};
 use crate::address::Address;
 
 pub(super) fn compose(draft: &mut Draft<'_>) {
     let mut used: BTreeSet<(String, String)> = BTreeSet::new();
-    for post in gateways::posts(draft) {
-        used.insert((post.site.key, post.namespace));
+    for post in draft.gateways.iter() {
+        used.insert((post.site.key.clone(), post.namespace.clone()));
     }
-    for post in routes::posts(draft) {
+    for post in draft.routes.iter() {
         let backends = post.route.rules.iter().flat_map(|rule| &rule.backends);
         let others = backends.filter_map(|backend| backend.namespace.clone());
         used.extend(others.map(|namespace| (post.site.key.clone(), namespace)));
-        used.insert((post.site.key, post.namespace));
+        used.insert((post.site.key.clone(), post.namespace.clone()));
     }
-    for entry in &draft.entries {
+    for entry in draft.entries.all.iter() {
         used.extend(entry.namespace.clone().map(|namespace| (entry.cluster.clone(), namespace)));
     }
     for (cluster, name) in used {
@@ -44,10 +43,7 @@ impl Draft<'_> {
         if name == "default" || name.starts_with("kube-") {
             return None;
         }
-        let declared = |kind: &str, given: &str| kind == "Namespace" && given == name;
-        let mut entries = self.entries.iter().filter(|entry| entry.cluster == cluster);
-        let entry =
-            entries.find(|entry| declared(&entry.kind, &entry.name)).map(|entry| entry.address.clone());
+        let entry = self.entries.named(cluster, "Namespace", "", name).cloned();
         let made = entry.or_else(|| self.controller_namespace(cluster, name));
         Some(made.unwrap_or_else(|| own_address(cluster, name)))
     }

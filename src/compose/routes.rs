@@ -1,13 +1,12 @@
 //! `[routes.*]`: route objects of the kind that their Gateway's listeners take. Their DNS is in `dns`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Value as Json, json};
 
 use super::controllers::kind_of;
 use super::draft::Draft;
 use super::gateways;
-use super::manifests::{configurations, service};
 use super::site::Site;
 use crate::address::Address;
 use crate::graph::Resource;
@@ -33,9 +32,12 @@ pub(super) struct Post<'a> {
 /// All route objects of the stack's sections whose Gateway can be told.
 pub(super) fn posts<'a>(draft: &Draft<'a>) -> Vec<Post<'a>> {
     let stack = draft.stack;
-    let gateways = gateways::posts(draft);
+    let mut gateways: HashMap<&str, Vec<&gateways::Post<'a>>> = HashMap::new();
+    for post in draft.gateways.iter() {
+        gateways.entry(post.key).or_default().push(post);
+    }
     let attached = |route: &Route| {
-        let mut fit: Vec<_> = gateways.iter().filter(|post| post.key == route.gateway).collect();
+        let mut fit = gateways.get(route.gateway.as_str())?.clone();
         if let Some(cluster) = &route.cluster {
             fit.retain(|post| post.site.key == *cluster);
         }
@@ -56,14 +58,15 @@ pub(super) fn posts<'a>(draft: &Draft<'a>) -> Vec<Post<'a>> {
 }
 
 pub(super) fn compose(draft: &mut Draft<'_>) {
-    let posts = posts(draft);
+    let posts = draft.routes.clone();
+    let attached: HashSet<&str> = posts.iter().map(|post| post.key).collect();
     let stack = draft.stack;
     for (key, route) in &stack.routes {
-        if !posts.iter().any(|post| post.key == key) {
+        if !attached.contains(key.as_str()) {
             detached(draft, key, route);
         }
     }
-    for post in &posts {
+    for post in posts.iter() {
         let Some(kind) = kind(draft, post) else { continue };
         let manifest = manifest(post, kind);
         let made = post.site.resource(post.at.clone(), "route", json!({ "manifest": manifest }));
@@ -178,11 +181,11 @@ fn edges(draft: &Draft<'_>, post: &Post<'_>, made: Resource) -> Resource {
     needs.extend(draft.crds_of_group(&site.key, "gateway.networking.k8s.io"));
     for backend in post.route.rules.iter().flat_map(|rule| &rule.backends) {
         let namespace = backend.namespace.as_ref().unwrap_or(&post.namespace);
-        needs.extend(service(draft, &site.key, namespace, &backend.service));
+        needs.extend(draft.entries.named(&site.key, "Service", namespace, &backend.service).cloned());
     }
     let mut keepers = draft.pillars(site, kind_of(post.gateway.gateway.class));
     if post.gateway.gateway.class != Class::Lattice {
-        keepers.extend(configurations(draft, &site.key));
+        keepers.extend(draft.entries.configurations(&site.key).iter().cloned());
     }
     let made = needs.iter().fold(made, Resource::uses);
     keepers.iter().fold(made, Resource::kept_alive_by)
