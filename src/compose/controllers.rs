@@ -281,4 +281,62 @@ mod tests {
             assert_eq!(found.map(|class| class.name), Some(class_name(class)));
         }
     }
+
+    use crate::compose::testing::{addresses, at, composed, example, graph, needs, refers, spec, wrong};
+
+    #[test]
+    fn a_cluster_that_cares_for_credentials_itself_gets_no_role() {
+        let made = graph(
+            "[clusters.c]\nexisting = { eks = \"prod\", vpc_id = \"vpc-0abc\", iam = \"none\" }\n\
+             [controllers.alb]\nkind = \"aws-load-balancer-controller\"\nversion = \"3.5.0\"\nclusters = [\"c\"]",
+        );
+        assert!(!addresses(&made, "controller.alb@c/").iter().any(|address| address.ends_with("/role")));
+        let deployment = spec(&made, "controller.alb@c/deployment").to_string();
+        assert!(deployment.contains("--aws-vpc-id=vpc-0abc") && deployment.contains("--cluster-name=prod"));
+    }
+
+    #[test]
+    fn crds_come_before_the_controller_and_once_a_cluster() {
+        let made = composed(&example("shop.toml"));
+        assert_eq!(
+            addresses(&made, "crds.")
+                .into_iter()
+                .filter(|address| address.ends_with("@edge"))
+                .collect::<Vec<_>>(),
+            [
+                "crds.gateway-api@edge",
+                "crds.aws-load-balancer-controller@edge",
+                "crds.aws-gateway-api-controller@edge"
+            ]
+        );
+        let needed = needs(&made, "controller.lattice@edge/deployment");
+        assert!(needed.contains(&at("crds.gateway-api@edge")));
+        assert!(needed.contains(&at("crds.aws-gateway-api-controller@edge")));
+    }
+
+    #[test]
+    fn the_api_server_trusts_the_certificate_that_was_made() {
+        let made = composed(&example("shop.toml"));
+        let name = "controller.alb@edge/MutatingWebhookConfiguration.aws-load-balancer-webhook";
+        let bundle = &spec(&made, name)["manifest"]["webhooks"][0]["clientConfig"]["caBundle"];
+        assert!(refers(bundle, "controller.alb@edge/webhook-certificate", "ca_bundle"));
+        let role = spec(&made, "controller.lattice@apps-b/role");
+        assert_eq!(role["name"], "shop-apps-b-lattice");
+    }
+
+    #[test]
+    fn one_controller_installed_twice_in_a_cluster_is_a_mistake() {
+        let mut shop = example("shop.toml");
+        let again = shop.controllers["lattice"].clone();
+        shop.controllers.insert("again".into(), again);
+        assert!(wrong(&shop).iter().any(|found| found.message.contains("would be the same thing")));
+    }
+
+    #[test]
+    fn a_version_without_recipe_is_a_mistake() {
+        let mut shop = example("shop.toml");
+        shop.controllers["alb"].version = "9.9.9".into();
+        let found = wrong(&shop);
+        assert!(found.iter().any(|one| one.hint.as_deref() == Some("known: 3.5.0")), "{found:?}");
+    }
 }

@@ -250,3 +250,52 @@ fn tls(draft: &Draft<'_>, class: Class, listener: &Listener) -> Option<Json> {
         (_, _, _) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::compose::testing::{addresses, composed, example, refers, spec};
+    use crate::stack::model::{Listener, Protocol};
+
+    #[test]
+    fn more_certificates_on_one_port_go_by_name() {
+        let mut shop = example("shop.toml");
+        let gateway = &mut shop.gateways["shop"];
+        gateway.listeners.push(Listener {
+            name: "other".into(),
+            protocol: Protocol::Https,
+            port: 443,
+            hostname: Some("other.api.example.com".into()),
+            certificate: Some("internal".into()),
+        });
+        gateway.attributes.insert("idle_timeout.timeout_seconds".into(), "120".into());
+        let configuration = spec(&composed(&shop), "gateway.shop/configuration")["manifest"]["spec"].clone();
+        let listeners = &configuration["listenerConfigurations"];
+        assert_eq!(listeners.as_array().map(Vec::len), Some(1));
+        assert!(refers(&listeners[0]["certificates"][0], "certificate.internal/issued", "arn"));
+        assert_eq!(
+            configuration["loadBalancerAttributes"],
+            json!([{ "key": "idle_timeout.timeout_seconds", "value": "120" }])
+        );
+    }
+
+    #[test]
+    fn a_new_cluster_adds_and_changes_nothing_else() {
+        let before = composed(&example("shop.toml"));
+        let mut shop = example("shop.toml");
+        let (network, mut cluster) = (shop.networks["apps-b"].clone(), shop.clusters["apps-b"].clone());
+        shop.networks.insert("apps-c".into(), network);
+        cluster.network = Some("apps-c".into());
+        shop.clusters.insert("apps-c".into(), cluster);
+        shop.service_networks["core"].clusters.push("apps-c".into());
+        shop.controllers["lattice"].clusters.push("apps-c".into());
+        shop.gateways["core"].clusters.push("apps-c".into());
+        let after = composed(&shop);
+        for (address, resource) in &before.resources {
+            assert_eq!(after.resources.get(address), Some(resource), "{address}");
+        }
+        assert_eq!(addresses(&after, "gateway.core@apps-c"), ["gateway.core@apps-c"]);
+        assert_eq!(addresses(&after, "gateway.core/zone-vpc.apps-c").len(), 1);
+    }
+}

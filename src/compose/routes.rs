@@ -215,3 +215,81 @@ fn grants(draft: &mut Draft<'_>, post: &Post<'_>, kind: &str) {
         draft.add(crds.iter().fold(made, Resource::uses));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::compose::testing::{composed, edge, example, spec, wrong};
+    use crate::graph::Sort;
+    use crate::stack::Stack;
+    use crate::stack::model::{Class, Protocol};
+
+    fn shop(change: impl FnOnce(&mut Stack)) -> Stack {
+        let mut shop = example("shop.toml");
+        change(&mut shop);
+        shop
+    }
+
+    #[test]
+    fn a_route_to_another_namespace_gets_leave() {
+        let stack = shop(|shop| shop.routes["shop"].rules[0].backends[0].namespace = Some("other".into()));
+        let made = composed(&stack);
+        let grant = &spec(&made, "route.shop/grant.other")["manifest"];
+        assert_eq!(grant["metadata"]["namespace"], "other");
+        assert_eq!(grant["spec"]["from"][0]["namespace"], "eks-gateway-demo");
+        assert!(edge(&made, "route.shop/grant.other", "namespace.other@edge", Sort::Uses));
+        let backend = &spec(&made, "route.shop")["manifest"]["spec"]["rules"][0]["backendRefs"][0];
+        assert_eq!(backend["namespace"], "other");
+    }
+
+    #[test]
+    fn a_gateway_admits_routes_of_other_namespaces_if_there_are_any() {
+        let made = composed(&shop(|shop| shop.routes["shop"].namespace = Some("other".into())));
+        let from = |gateway: &str| {
+            let listeners = spec(&made, gateway)["manifest"]["spec"]["listeners"].clone();
+            listeners[0]["allowedRoutes"]["namespaces"]["from"].clone()
+        };
+        assert_eq!([from("gateway.shop"), from("gateway.core@edge")], [json!("All"), json!("Same")]);
+        assert!(edge(&made, "route.shop", "namespace.other@edge", Sort::Uses));
+    }
+
+    #[test]
+    fn listeners_are_named_one_by_one() {
+        let made =
+            composed(&shop(|shop| shop.routes["cart"].listeners = vec!["http".into(), "https".into()]));
+        let parents = &spec(&made, "route.cart")["manifest"]["spec"]["parentRefs"];
+        assert_eq!([&parents[0]["sectionName"], &parents[1]["sectionName"]], ["http", "https"]);
+    }
+
+    #[test]
+    fn the_kind_follows_the_protocol() {
+        let made = composed(&shop(|shop| {
+            let gateway = &mut shop.gateways["shop"];
+            gateway.class = Class::Nlb;
+            gateway.listeners[0].protocol = Protocol::Tcp;
+            gateway.listeners[0].certificate = None;
+            gateway.listeners[0].hostname = None;
+        }));
+        let route = &spec(&made, "route.shop")["manifest"];
+        assert_eq!(route["kind"], "TCPRoute");
+        assert!(route["spec"].get("hostnames").is_none());
+        assert_eq!(
+            route["spec"]["rules"],
+            json!([{ "backendRefs": [
+            { "kind": "Service", "name": "shop", "port": 80, "weight": 1 },
+        ] }])
+        );
+        assert_eq!(
+            spec(&made, "gateway.shop")["manifest"]["spec"]["gatewayClassName"],
+            "aws-nlb-gateway-class"
+        );
+    }
+
+    #[test]
+    fn a_route_must_say_its_cluster_where_there_are_several() {
+        let found = wrong(&shop(|shop| shop.routes["cart"].cluster = None));
+        assert_eq!(found[0].message, "route `cart` must say in which cluster it is");
+        assert_eq!(found[0].hint.as_deref(), Some("Gateway `core` is in: edge, apps-a, apps-b"));
+    }
+}

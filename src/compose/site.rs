@@ -110,3 +110,50 @@ impl Site {
         self.nodes.iter().chain(&self.addons).fold(resource, Resource::uses)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::compose::testing::{addresses, composed, resource, spec, stack};
+    use crate::graph::Sort;
+
+    #[test]
+    fn objects_of_a_kubeconfig_cluster_are_inside_nothing() {
+        let mut stack = stack(
+            "[clusters.lab]\nexisting = { kubeconfig = \"~/.kube/config\", context = \"lab\" }\n\
+             [manifests.m]\ncluster = \"lab\"\nfiles = [\"none.yaml\"]",
+        );
+        stack.manifests["m"].objects =
+            vec![json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a" } })];
+        let made = composed(&stack);
+        assert_eq!(addresses(&made, ""), ["manifest.m/ConfigMap.a"]);
+        assert!(resource(&made, "manifest.m/ConfigMap.a").all_edges().is_empty());
+        let cluster = &spec(&made, "manifest.m/ConfigMap.a")["cluster"];
+        assert_eq!(*cluster, json!({ "kubeconfig": "~/.kube/config", "context": "lab" }));
+    }
+
+    #[test]
+    fn a_cluster_of_another_account_is_reached_there() {
+        let mut stack = stack(
+            "[accounts.partner]\nrole_arn = \"arn:aws:iam::444455556666:role/stack\"\nregion = \"us-east-1\"\n\
+             [clusters.c]\nexisting = { eks = \"prod\" }\naccount = \"partner\"\n\
+             [manifests.m]\nclusters = [\"c\"]\nfiles = [\"none.yaml\"]",
+        );
+        stack.manifests["m"].objects =
+            vec![json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "a" } })];
+        let made = composed(&stack);
+        let object = resource(&made, "manifest.m@c/Namespace.a");
+        assert_eq!(
+            (object.place.account.as_deref(), object.place.region.as_str()),
+            (Some("partner"), "us-east-1")
+        );
+        let cluster = &spec(&made, "manifest.m@c/Namespace.a")["cluster"];
+        assert_eq!(*cluster, json!({ "eks": "prod", "region": "us-east-1", "account": "partner" }));
+        let inside = object
+            .all_edges()
+            .iter()
+            .any(|edge| edge.to.as_str() == "cluster.c" && edge.sort == Sort::Inside);
+        assert!(inside);
+    }
+}
