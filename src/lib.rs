@@ -53,8 +53,10 @@
 
 pub mod address;
 pub mod change;
+pub mod cli;
 pub mod clock;
 pub mod cloud;
+pub mod compose;
 pub mod diff;
 pub mod door;
 pub mod drift;
@@ -64,6 +66,7 @@ pub mod kind;
 pub mod live;
 pub mod observe;
 pub mod plan;
+pub mod recipe;
 pub mod sandbox;
 pub mod shape;
 pub mod stack;
