@@ -149,9 +149,7 @@ fn free_priority(here: &Here<'_>, listener: &Doc, wanted: &Json, own: &str) -> R
         .into_iter()
         .find(|rule| number(&rule["priority"]) == number(wanted) && text(rule, "id") != own);
     match taken {
-        Some(rule) => {
-            Err(conflict(format!("rule {} has the priority {wanted} already", text(&rule, "id"))))
-        }
+        Some(rule) => Err(conflict(format!("rule {} has the priority {wanted} already", text(&rule, "id")))),
         None => Ok(()),
     }
 }

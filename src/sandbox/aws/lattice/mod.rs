@@ -31,11 +31,7 @@ pub fn call(here: &mut Here<'_>, name: &str, input: &Json) -> Answer {
     (operation.handle)(here, input)
 }
 
-const fn op(
-    name: &'static str,
-    path: &'static str,
-    handle: fn(&mut Here<'_>, &Json) -> Answer,
-) -> Operation {
+const fn op(name: &'static str, path: &'static str, handle: fn(&mut Here<'_>, &Json) -> Answer) -> Operation {
     Operation { name, path, handle }
 }
 
@@ -67,7 +63,11 @@ const OPERATIONS: &[Operation] = &[
     op("ListServices", "GET /services", service::list),
     op("UpdateService", "PATCH /services/{serviceIdentifier}", service::update),
     op("DeleteService", "DELETE /services/{serviceIdentifier}", service::delete),
-    op("CreateServiceNetworkServiceAssociation", "POST /servicenetworkserviceassociations", service::associate),
+    op(
+        "CreateServiceNetworkServiceAssociation",
+        "POST /servicenetworkserviceassociations",
+        service::associate,
+    ),
     op(
         "GetServiceNetworkServiceAssociation",
         "GET /servicenetworkserviceassociations/{serviceNetworkServiceAssociationIdentifier}",

@@ -6,8 +6,8 @@ use serde_json::{Value as Json, json};
 use super::logs::forget_logs;
 use super::network::auth_type;
 use super::thing::{
-    LISTENER, NETWORK, RULE, SERVICE, SERVICE_ASSOCIATION, amend, conflict, created, fresh, id_of, invalid,
-    leave, listing, lookup, name, replayed, text, write_slowly,
+    LISTENER, NETWORK, RULE, SERVICE, SERVICE_ASSOCIATION, accepted, amend, conflict, created, fresh, id_of,
+    invalid, leave, listing, lookup, name, replayed, text, write_slowly,
 };
 use crate::sandbox::aws::{Answer, Refusal};
 use crate::sandbox::world::{Doc, Here};
@@ -32,7 +32,8 @@ pub(super) fn create(here: &mut Here<'_>, input: &Json) -> Answer {
     let mut doc = fresh(here, &SERVICE, input, fields);
     let id = text(&doc, "id").to_owned();
     let zone = here.world.draw("", 7);
-    let domain = format!("{name}-{}.{zone}.vpc-lattice-svcs.{}.on.aws", id.replacen("svc-", "", 1), here.region);
+    let domain =
+        format!("{name}-{}.{zone}.vpc-lattice-svcs.{}.on.aws", id.replacen("svc-", "", 1), here.region);
     doc["dnsEntry"] = json!({ "domainName": domain, "hostedZoneId": HOSTED_ZONE });
     write_slowly(here, &SERVICE, doc, 5)
 }
@@ -106,7 +107,7 @@ pub(super) fn associate(here: &mut Here<'_>, input: &Json) -> Answer {
         "customDomainName": service["customDomainName"],
     });
     let doc = fresh(here, &SERVICE_ASSOCIATION, input, fields);
-    write_slowly(here, &SERVICE_ASSOCIATION, doc, 20)
+    write_slowly(here, &SERVICE_ASSOCIATION, doc, 20).map(accepted)
 }
 
 /// A service is once in a network, and a custom domain too.

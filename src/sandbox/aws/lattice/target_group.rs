@@ -4,8 +4,8 @@
 use serde_json::{Value as Json, json};
 
 use super::thing::{
-    LISTENER, RULE, SERVICE, TARGET_GROUP, amend, arn, conflict, created, fresh, invalid, leave, lookup, name,
-    replayed, text, write_slowly,
+    LISTENER, RULE, SERVICE, TARGET_GROUP, amend, arn, conflict, created, fresh, invalid, leave, lookup,
+    name, replayed, text, write_slowly,
 };
 use crate::sandbox::aws::wire::{number, page};
 use crate::sandbox::aws::{Answer, Refusal};

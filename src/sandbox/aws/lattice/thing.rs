@@ -61,16 +61,7 @@ pub const SERVICE: Sort = Sort {
     prefix: "svc-",
     path: "service",
     name: "SERVICE",
-    summary: &[
-        "id",
-        "name",
-        "arn",
-        "createdAt",
-        "lastUpdatedAt",
-        "dnsEntry",
-        "customDomainName",
-        "status",
-    ],
+    summary: &["id", "name", "arn", "createdAt", "lastUpdatedAt", "dnsEntry", "customDomainName", "status"],
 };
 /// Associations of a service network with a service.
 pub const SERVICE_ASSOCIATION: Sort = Sort {
@@ -149,16 +140,8 @@ pub const LOGS: Sort = Sort {
     ],
 };
 
-const ALL: &[&Sort] = &[
-    &NETWORK,
-    &VPC_ASSOCIATION,
-    &SERVICE,
-    &SERVICE_ASSOCIATION,
-    &LISTENER,
-    &RULE,
-    &TARGET_GROUP,
-    &LOGS,
-];
+const ALL: &[&Sort] =
+    &[&NETWORK, &VPC_ASSOCIATION, &SERVICE, &SERVICE_ASSOCIATION, &LISTENER, &RULE, &TARGET_GROUP, &LOGS];
 
 /// The sort of a thing by its id or ARN.
 pub fn sort_of(identifier: &str) -> Option<&'static Sort> {
@@ -178,9 +161,9 @@ pub fn text<'a>(json: &'a Json, field: &str) -> &'a str {
 
 /// The thing that a field of the input names by id or ARN.
 pub fn lookup(here: &Here<'_>, sort: &Sort, identifier: &str) -> Result<Doc, Refusal> {
-    let found = here.get(sort.table, id_of(identifier)).filter(|doc| {
-        !identifier.starts_with("arn:") || text(doc, "arn") == identifier
-    });
+    let found = here
+        .get(sort.table, id_of(identifier))
+        .filter(|doc| !identifier.starts_with("arn:") || text(doc, "arn") == identifier);
     found.cloned().ok_or_else(|| absent(sort, identifier))
 }
 
@@ -257,6 +240,12 @@ pub fn write_slowly(here: &mut Here<'_>, sort: &Sort, doc: Doc, seconds: i64) ->
 /// The answer to a create.
 pub fn created(mut doc: Doc) -> Json {
     doc["_status"] = json!(201);
+    doc
+}
+
+/// The answer to a create that goes on: associations are told with 200.
+pub fn accepted(mut doc: Doc) -> Json {
+    doc["_status"] = json!(200);
     doc
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::thing::{
-    NETWORK, VPC_ASSOCIATION, amend, conflict, created, fresh, id_of, invalid, leave, listing, lookup,
+    NETWORK, VPC_ASSOCIATION, accepted, amend, conflict, fresh, id_of, invalid, leave, listing, lookup,
     replayed, text, write_slowly,
 };
 use crate::sandbox::aws::{Answer, Refusal};
@@ -11,7 +11,7 @@ use crate::sandbox::world::{Event, Here};
 
 pub(super) fn create(here: &mut Here<'_>, input: &Json) -> Answer {
     if let Some(doc) = replayed(here, &VPC_ASSOCIATION, input)? {
-        return Ok(created(doc));
+        return Ok(doc);
     }
     let network = lookup(here, &NETWORK, text(input, "serviceNetworkIdentifier"))?;
     let vpc = text(input, "vpcIdentifier");
@@ -29,7 +29,7 @@ pub(super) fn create(here: &mut Here<'_>, input: &Json) -> Answer {
         "dnsOptions": input["dnsOptions"],
     });
     let doc = fresh(here, &VPC_ASSOCIATION, input, fields);
-    write_slowly(here, &VPC_ASSOCIATION, doc, 30)
+    write_slowly(here, &VPC_ASSOCIATION, doc, 30).map(accepted)
 }
 
 /// The security groups of the input, each one of the VPC.
