@@ -53,7 +53,6 @@
 
 pub mod address;
 pub mod change;
-pub mod cli;
 pub mod clock;
 pub mod cloud;
 pub mod compose;
