@@ -8,7 +8,7 @@ mod clients;
 pub mod door;
 mod error;
 mod owner;
-mod policy;
+pub mod policy;
 mod settings;
 mod tags;
 mod watchman;
@@ -26,7 +26,6 @@ pub use calls::Calls;
 pub use clients::Clients;
 pub use error::{Absent, CloudError, CloudResult, ErrorSort, Named};
 pub use owner::{ADDRESS, LINEAGE, Ownership, TOKEN, split_tags};
-pub use policy::same_policy;
 pub use settings::{Settings, retry, timeouts};
 pub use tags::{Tags, lattice_tags, retag_lattice, tag_changes};
 

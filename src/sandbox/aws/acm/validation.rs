@@ -68,9 +68,8 @@ fn look(world: &mut World, key: &Key) {
 
 /// Records of some zone have changed: certificates of any account may wait for them.
 pub fn dns_changed(world: &mut World) {
-    let waiting = world
-        .all()
-        .filter(|(key, doc)| key.table == CERTIFICATES && text(doc, "Status") == "PENDING_VALIDATION");
+    let waiting =
+        world.everywhere(CERTIFICATES).filter(|(_, doc)| text(doc, "Status") == "PENDING_VALIDATION");
     let keys: Vec<Key> = waiting.map(|(key, _)| key.clone()).collect();
     for key in keys {
         look(world, &key);
