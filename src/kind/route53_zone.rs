@@ -181,7 +181,18 @@ mod tests {
     use crate::cloud::ErrorSort;
     use crate::kind::AnyKind;
     use crate::kind::route53_record::Route53Record;
-    use crate::kind::route53_zone_association::tests::ground;
+    use crate::sandbox::Here;
+
+    /// A cloud with a VPC.
+    fn ground() -> Ground {
+        let ground = Ground::new();
+        let mut world = ground.sandbox.world();
+        let (account, region) = ("111122223333".into(), "us-west-2".into());
+        let mut here = Here { world: &mut world, account, region, principal: String::new() };
+        here.put("ec2/vpc", "vpc-1", json!({"vpcId": "vpc-1", "state": "available"}));
+        drop(world);
+        ground
+    }
 
     fn spec(tags: serde_json::Value) -> serde_json::Value {
         json!({"name": "internal.example.com", "vpc_id": "vpc-1", "vpc_region": "us-west-2",
@@ -190,7 +201,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn conforms_to_the_contract() {
-        let ground: Ground = ground();
+        let ground = ground();
         let first = spec(json!({"a": "1"}));
         let mut second = spec(json!({"b": "1"}));
         second["comment"] = json!("another");

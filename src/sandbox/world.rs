@@ -144,6 +144,11 @@ impl World {
         self.docs.range(first..).take_while(move |(key, _)| within(key))
     }
 
+    /// Every document.
+    pub fn all(&self) -> impl Iterator<Item = (&Key, &Doc)> {
+        self.docs.iter()
+    }
+
     /// The documents of the table of `first` whose ids begin with the id of `first`.
     pub fn beginning<'a>(&'a self, first: &'a Key) -> impl Iterator<Item = (&'a Key, &'a Doc)> {
         let within = |key: &Key| {
@@ -164,11 +169,6 @@ impl World {
             next = self.docs.range(past..).next().map(|(key, _)| key);
         }
         places.into_iter().flat_map(move |(account, region)| self.table(account, region, table))
-    }
-
-    /// Every document.
-    pub fn all(&self) -> impl Iterator<Item = (&Key, &Doc)> {
-        self.docs.iter()
     }
 
     /// Makes `event` happen to `key` after `millis`.
