@@ -181,7 +181,7 @@ mod tests {
     use crate::cloud::ErrorSort;
     use crate::kind::AnyKind;
     use crate::kind::route53_record::Route53Record;
-    use crate::sandbox::Here;
+    use crate::sandbox::{Effect, Fault, Here};
 
     /// A cloud with a VPC.
     fn ground() -> Ground {
@@ -222,6 +222,21 @@ mod tests {
         let whole = kind.find(&cx, &spec, Some(&id)).await.expect("it answers").expect("it is there");
         assert_eq!(whole.spec, spec);
         assert_eq!(kind.find(&ground.cx("other"), &spec, None).await, Ok(None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_zone_whose_create_was_not_answered_is_found_and_made_once() {
+        let ground = ground();
+        let operation = "route53.CreateHostedZone".to_owned();
+        let lost = Fault { operation, skip: 0, times: 1, effect: Effect::LostAfter };
+        ground.sandbox.world().faults.list.push(lost);
+        let (kind, cx, spec) = (Erased(Route53Zone), ground.cx("a"), spec(json!({})));
+        let refused = kind.create(&cx, &spec).await.expect_err("the second attempt meets the first");
+        assert_eq!(refused.sort, ErrorSort::Exists, "{refused}");
+        let found = kind.find(&cx, &spec, None).await.expect("it answers").expect("it is there");
+        assert!(matches!(found.owner, Ownership::Tagged { .. }));
+        let zones = ground.sandbox.world().everywhere("route53/zone").count();
+        assert_eq!(zones, 2, "that of a fresh account and this one");
     }
 
     #[tokio::test(start_paused = true)]
