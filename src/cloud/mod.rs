@@ -8,7 +8,7 @@ mod clients;
 pub mod door;
 mod error;
 mod owner;
-mod policy;
+pub mod policy;
 mod settings;
 mod tags;
 mod watchman;
