@@ -5,7 +5,18 @@
 
 #[cfg(test)]
 pub(crate) mod conformance;
+mod elastic_ip;
 mod erased;
+mod internet_gateway;
+mod nat_gateway;
+mod prefix_list_lookup;
+mod route_table;
+mod security_group;
+mod security_group_rule;
+mod subnet;
+mod vpc;
+mod vpc_lookup;
+mod zones_lookup;
 
 use std::future::Future;
 
@@ -19,7 +30,19 @@ pub use crate::cloud::Ownership;
 pub use erased::{AnyKind, Erased, FoundAny};
 
 /// Every kind there is, by name.
-pub const ALL: &[&dyn AnyKind] = &[];
+pub const ALL: &[&dyn AnyKind] = &[
+    &Erased(elastic_ip::ElasticIp),
+    &Erased(internet_gateway::InternetGateway),
+    &Erased(nat_gateway::NatGateway),
+    &Erased(prefix_list_lookup::PrefixListLookup),
+    &Erased(route_table::RouteTable),
+    &Erased(security_group::SecurityGroup),
+    &Erased(security_group_rule::SecurityGroupRule),
+    &Erased(subnet::Subnet),
+    &Erased(vpc::Vpc),
+    &Erased(vpc_lookup::VpcLookup),
+    &Erased(zones_lookup::ZonesLookup),
+];
 
 /// One sort of resource: what the file says, what the cloud reports, and how to close the gap.
 pub trait Kind: Send + Sync + 'static {

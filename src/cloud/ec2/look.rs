@@ -63,6 +63,20 @@ pub async fn look_many<'a>(
     Ok(all)
 }
 
+/// The things with these ids, in their order, with few calls.
+pub async fn look_ids(cx: &Cx, sort: &Sort, ids: &[&str]) -> CloudResult<Vec<Option<Json>>> {
+    let docs = look_many(cx, sort, sort.filter, ids.iter().copied()).await?;
+    let docs: BTreeMap<String, Json> = docs.into_iter().map(|doc| (text(&doc, sort.id), doc)).collect();
+    Ok(ids.iter().map(|id| docs.get(*id).cloned()).collect())
+}
+
+/// A range as the file writes it where it is the same: EC2 clears the bits that are not of the network.
+pub fn as_written(wanted: &str, told: &str) -> String {
+    let network = |text: &str| text.parse::<ipnet::IpNet>().map(|net| net.trunc()).ok();
+    let same = network(wanted).is_some() && network(wanted) == network(told);
+    if same { wanted.to_owned() } else { told.to_owned() }
+}
+
 /// The `TagSpecification` of a create: the user's tags, ownership, and the token of the open entry.
 pub fn specification(cx: &Cx, resource_type: &str, user: &BTreeMap<String, String>) -> Json {
     let mut tags = cx.tags(user);

@@ -38,7 +38,8 @@ use super::watchman::Watchman;
 use super::{CloudError, CloudResult, ErrorSort};
 
 pub use look::{
-    Sort, filter, found_tags, items, look, look_by, look_many, retag, specification, text, truth,
+    Sort, as_written, filter, found_tags, items, look, look_by, look_ids, look_many, retag, specification,
+    text, truth,
 };
 
 /// A client of one account and region. Cheap to clone.

@@ -224,7 +224,10 @@ fn malformed(cidr: &str) -> Refusal {
 fn ports(flat: &Json) -> Result<(String, i64, i64), Refusal> {
     let protocol = match flat["IpProtocol"].as_str().unwrap_or_default() {
         "" => {
-            return Err(Refusal::bad("MissingParameter", "The request must contain the parameter ipProtocol"));
+            return Err(Refusal::bad(
+                "MissingParameter",
+                "The request must contain the parameter ipProtocol",
+            ));
         }
         "6" => "tcp",
         "17" => "udp",
