@@ -147,6 +147,7 @@ mod tests {
     use crate::cloud::ErrorSort;
     use crate::kind::conformance::{Ground, conforms};
     use crate::kind::{AnyKind, Erased};
+    use crate::sandbox::{Effect, Fault};
 
     #[tokio::test(start_paused = true)]
     async fn lives() {
@@ -175,6 +176,24 @@ mod tests {
         let found = found.expect("answered").expect("there is a call for that");
         assert_eq!(found[0].as_ref().map(|found| &found.spec), Some(&new));
         assert_eq!(found[1], None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_whose_answer_was_lost_is_found_by_its_tags() {
+        let ground = Ground::new();
+        let kind = Erased(super::Vpc);
+        let spec = json!({ "cidr": "10.0.0.0/16", "dns_hostnames": false, "dns_support": true });
+        let lost = Effect::LostAfter;
+        let fault = Fault { operation: "ec2.CreateVpc".into(), skip: 0, times: 1, effect: lost };
+        ground.sandbox.world().faults.list.push(fault);
+        let error = kind.create(&ground.cx("vpc"), &spec).await.expect_err("no answer");
+        assert_eq!(error.sort, ErrorSort::Unreachable);
+        assert_eq!(
+            ground.cloud.calls().by_operation()["EC2.CreateVpc"],
+            1,
+            "not sent again: it would make two"
+        );
+        assert!(kind.find(&ground.cx("vpc"), &spec, None).await.expect("answered").is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -42,6 +42,18 @@ pub use look::{
     text, truth,
 };
 
+/// Creates that take no client token: sent twice, they make two. They are tried again only after EC2 refused them as
+/// too many; where no answer came, the one who called must look for what carries its tags.
+const ONCE: &[&str] = &[
+    "AllocateAddress",
+    "AuthorizeSecurityGroupEgress",
+    "AuthorizeSecurityGroupIngress",
+    "CreateInternetGateway",
+    "CreateSecurityGroup",
+    "CreateSubnet",
+    "CreateVpc",
+];
+
 /// A client of one account and region. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Ec2 {
@@ -87,7 +99,16 @@ impl Ec2 {
     pub async fn call(&self, action: &'static str, params: Json) -> CloudResult<Json> {
         let body = form::write(action, &params);
         let answer = self.operation(action).invoke(body).await;
-        answer.map_err(|error| from_sdk(&format!("EC2.{action}"), &error))
+        answer.map_err(|error| {
+            let broken = error.raw_response().is_some_and(|response| response.status().is_server_error());
+            let error = from_sdk(&format!("EC2.{action}"), &error);
+            // Whether a server that broke did it, nobody knows: as if no answer had come.
+            if broken && error.sort == ErrorSort::Other {
+                error.meaning(ErrorSort::Unreachable)
+            } else {
+                error
+            }
+        })
     }
 
     /// Sends a call for each page and gives what the list `set` held on all of them.
@@ -113,10 +134,13 @@ impl Ec2 {
             .endpoint_url(&self.endpoint)
             .standard_retry(&self.sdk.retry_config().cloned().unwrap_or_else(super::retry))
             .timeout_config(self.sdk.timeout_config().cloned().unwrap_or_else(super::timeouts))
-            .retry_classifier(TransientErrorClassifier::<Ec2Error>::new())
             .retry_classifier(AwsErrorCodeClassifier::<Ec2Error>::new())
-            .retry_classifier(HttpStatusCodeClassifier::default())
             .interceptor(self.watchman.clone());
+        if !ONCE.contains(&action) {
+            builder = builder
+                .retry_classifier(TransientErrorClassifier::<Ec2Error>::new())
+                .retry_classifier(HttpStatusCodeClassifier::default());
+        }
         builder = self.run_on_the_configured(builder);
         if let Some(version) = self.sdk.behavior_version() {
             builder = builder.behavior_version(version);
@@ -223,6 +247,9 @@ mod tests {
     use crate::door::{Door, full};
     use crate::graph::Place;
 
+    const THROTTLED: &str = "<Response><Errors><Error><Code>RequestLimitExceeded</Code>\
+        <Message>slow</Message></Error></Errors></Response>";
+
     type Seen = Arc<Mutex<Vec<Request<Bytes>>>>;
 
     /// A cloud that gives these answers one after the other, the last one for ever.
@@ -269,13 +296,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn throttling_and_broken_servers_are_tried_again() {
-        const THROTTLED: &str = "<Response><Errors><Error><Code>RequestLimitExceeded</Code>\
-            <Message>slow</Message></Error></Errors></Response>";
         let (cloud, _) =
             cloud(&[(503, THROTTLED), (500, ""), (200, "<R><return>true</return></R>")], Access::Write);
         let answer = ec2(&cloud).call("DeleteVpc", json!({ "VpcId": "vpc-1" })).await;
         assert_eq!(answer, Ok(json!({ "return": "true" })));
         assert_eq!(cloud.calls().total(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_create_without_token_is_not_sent_again_unless_it_was_refused() {
+        let (cloud, _) = cloud(&[(503, THROTTLED), (500, ""), (200, "<R/>")], Access::Write);
+        let error = ec2(&cloud).call("CreateVpc", json!({ "CidrBlock": "10.0.0.0/16" })).await.unwrap_err();
+        assert_eq!(error.sort, ErrorSort::Unreachable);
+        assert_eq!(cloud.calls().total(), 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -20,7 +20,7 @@ mod vpc;
 use serde_json::Value as Json;
 
 use super::{Answer, Operation, Protocol, Refusal, Service};
-use crate::sandbox::world::{Doc, Here, Key, World};
+use crate::sandbox::world::{ACCOUNT, Doc, Here, Key, World};
 
 pub use group::make as make_group;
 pub use interface::make as make_interface;
@@ -116,14 +116,13 @@ fn quota(here: &Here<'_>, name: &str, default: usize) -> usize {
 /// Puts in what the usual regions of a fresh account have.
 pub fn furnish(world: &mut World) {
     for region in ["us-west-2", "us-east-1", "eu-west-1"] {
-        let mut here = Here {
-            world,
-            account: crate::sandbox::world::ACCOUNT.to_owned(),
-            region: region.to_owned(),
-            principal: String::new(),
-        };
-        region::furnish(&mut here);
+        region::furnish(&mut here(world, region));
     }
+}
+
+/// Works in a region of the sandbox's own account.
+fn here<'a>(world: &'a mut World, region: &str) -> Here<'a> {
+    Here { world, account: ACCOUNT.to_owned(), region: region.to_owned(), principal: String::new() }
 }
 
 /// Works in the account and region of a key.
