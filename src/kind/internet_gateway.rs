@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Found, FoundOf, Kind, Readiness};
 use crate::cloud::ec2::{self, Sort, found_tags, items, look, look_ids, retag, specification, text};
-use crate::cloud::{Absent, CloudResult, Cx};
+use crate::cloud::{Absent, CloudResult, Cx, ErrorSort};
 use crate::shape::{Recovery, Shape};
 
 const SORT: Sort = Sort {
@@ -58,8 +58,7 @@ impl Kind for InternetGateway {
     async fn update(&self, cx: &Cx, id: &str, from: &Spec, to: &Spec) -> CloudResult<()> {
         if from.vpc_id != to.vpc_id {
             detach(cx, id, &from.vpc_id).await?;
-            let params = json!({ "InternetGatewayId": id, "VpcId": to.vpc_id });
-            cx.clients().ec2.call("AttachInternetGateway", params).await?;
+            attach(cx, id, &to.vpc_id).await?;
         }
         retag(cx, id, &from.tags, &to.tags).await
     }
@@ -80,6 +79,19 @@ impl Kind for InternetGateway {
         let ids: Vec<&str> = asked.iter().map(|(_, id)| id.as_str()).collect();
         let docs = look_ids(cx, &SORT, &ids).await?;
         Ok(Some(docs.iter().map(|doc| doc.as_ref().map(found)).collect()))
+    }
+}
+
+/// Attaches it. That it is attached there already may be the doing of a call whose answer was lost.
+async fn attach(cx: &Cx, id: &str, vpc_id: &str) -> CloudResult<()> {
+    let params = json!({ "InternetGatewayId": id, "VpcId": vpc_id });
+    match cx.clients().ec2.call("AttachInternetGateway", params).await {
+        Err(error) if error.code == "Resource.AlreadyAssociated" => {
+            let docs = look(cx, &SORT, Some(id)).await?;
+            let there = docs.iter().any(|doc| attached_to(doc) == vpc_id);
+            if there { Ok(()) } else { Err(error.meaning(ErrorSort::InUse)) }
+        }
+        answer => answer.map(drop),
     }
 }
 
@@ -118,6 +130,7 @@ mod tests {
 
     use crate::kind::conformance::{Ground, conforms};
     use crate::kind::{AnyKind, Erased, vpc};
+    use crate::sandbox::{Effect, Fault};
 
     #[tokio::test(start_paused = true)]
     async fn lives_and_moves_to_another_vpc() {
@@ -126,6 +139,22 @@ mod tests {
         let one = ground.make(&Erased(vpc::Vpc), "one", &vpc).await.id;
         let other = ground.make(&Erased(vpc::Vpc), "other", &vpc).await.id;
         let (first, second) = (json!({ "vpc_id": one }), json!({ "vpc_id": other, "tags": { "a": "b" } }));
+        conforms(&ground, &Erased(super::InternetGateway), &first, &second).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lives_where_every_second_answer_is_lost() {
+        let ground = Ground::new();
+        let vpc = json!({ "cidr": "10.0.0.0/16", "dns_hostnames": true, "dns_support": true });
+        let vpc = ground.make(&Erased(vpc::Vpc), "one", &vpc).await.id;
+        for operation in
+            ["AttachInternetGateway", "DetachInternetGateway", "DeleteInternetGateway", "CreateTags"]
+        {
+            let operation = format!("ec2.{operation}");
+            let fault = Fault { operation, skip: 0, times: 1, effect: Effect::LostAfter };
+            ground.sandbox.world().faults.list.push(fault);
+        }
+        let (first, second) = (json!({ "vpc_id": vpc }), json!({ "vpc_id": vpc, "tags": { "a": "b" } }));
         conforms(&ground, &Erased(super::InternetGateway), &first, &second).await;
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Found, FoundOf, Kind, Readiness};
 use crate::cloud::ec2::{self, Sort, found_tags, items, look, look_ids, retag, specification, text};
-use crate::cloud::{Absent, CloudResult, Cx};
+use crate::cloud::{Absent, CloudResult, Cx, ErrorSort};
 use crate::shape::{Recovery, Shape, Timing};
 
 const SORT: Sort = Sort {
@@ -67,7 +67,10 @@ impl Kind for NatGateway {
             "ClientToken": Some(cx.token()).filter(|token| !token.is_empty()),
             "TagSpecification": specification(cx, "natgateway", &spec.tags),
         });
-        let answer = cx.clients().ec2.call("CreateNatGateway", params).await?;
+        // Another one lets go of the address first.
+        let answer = cx.clients().ec2.call("CreateNatGateway", params).await.map_err(|error| {
+            if error.code == "Resource.AlreadyAssociated" { error.meaning(ErrorSort::InUse) } else { error }
+        })?;
         ec2::made("CreateNatGateway", &answer, "natGateway/natGatewayId")
     }
 
@@ -126,7 +129,7 @@ mod tests {
 
     use serde_json::{Value as Json, json};
 
-    use crate::cloud::ErrorSort;
+    use super::ErrorSort;
     use crate::kind::conformance::{Ground, conforms};
     use crate::kind::{AnyKind, Erased, Readiness, elastic_ip, internet_gateway, subnet, vpc};
 

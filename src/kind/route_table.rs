@@ -87,7 +87,7 @@ impl Kind for RouteTable {
         reroute(&ec2, id, &from.routes, &to.routes).await?;
         leave(cx, id, &to.subnet_ids, &from.subnet_ids).await?;
         for subnet in to.subnet_ids.iter().filter(|subnet| !from.subnet_ids.contains(subnet)) {
-            associate(&ec2, id, subnet).await?;
+            associate(cx, id, subnet).await?;
         }
         retag(cx, id, &from.tags, &to.tags).await
     }
@@ -129,7 +129,11 @@ async fn reroute(ec2: &Ec2, id: &str, from: &[Route], to: &[Route]) -> CloudResu
             "GatewayId": route.gateway_id,
             "NatGatewayId": route.nat_gateway_id,
         });
-        ec2.call(action, params).await?;
+        match ec2.call(action, params.clone()).await {
+            // The doing of a call whose answer was lost, most likely; ours in any case.
+            Err(error) if error.code == "RouteAlreadyExists" => ec2.call("ReplaceRoute", params).await?,
+            answer => answer?,
+        };
     }
     Ok(())
 }
@@ -149,14 +153,17 @@ async fn leave(cx: &Cx, id: &str, keep: &[String], known: &[String]) -> CloudRes
     Ok(())
 }
 
-/// A subnet has one table; another one lets go of it first.
-async fn associate(ec2: &Ec2, id: &str, subnet: &str) -> CloudResult<()> {
+/// A subnet has one table; another one lets go of it first. It may be this one, after a call whose answer was lost.
+async fn associate(cx: &Cx, id: &str, subnet: &str) -> CloudResult<()> {
     let params = json!({ "RouteTableId": id, "SubnetId": subnet });
-    let answer = ec2.call("AssociateRouteTable", params).await;
-    answer.map(drop).map_err(|error| match error.code.as_str() {
-        "Resource.AlreadyAssociated" => error.meaning(ErrorSort::InUse),
-        _ => error,
-    })
+    match cx.clients().ec2.call("AssociateRouteTable", params).await {
+        Err(error) if error.code == "Resource.AlreadyAssociated" => {
+            let tables = look(cx, &SORT, Some(id)).await?;
+            let ours = tables.iter().flat_map(associations).any(|one| one["subnetId"] == *subnet);
+            if ours { Ok(()) } else { Err(error.meaning(ErrorSort::InUse)) }
+        }
+        answer => answer.map(drop),
+    }
 }
 
 /// The associations with subnets that are not on their way out.
@@ -200,7 +207,18 @@ mod tests {
     use crate::cloud::ErrorSort;
     use crate::kind::conformance::{Ground, conforms};
     use crate::kind::{AnyKind, Erased, elastic_ip, nat_gateway, subnet};
+    use crate::sandbox::{Effect, Fault};
 
+    /// Operations whose first answer is lost.
+    const LOST: &[&str] = &[
+        "AssociateRouteTable",
+        "CreateRoute",
+        "CreateRouteTable",
+        "DeleteRoute",
+        "DeleteRouteTable",
+        "DisassociateRouteTable",
+        "ReplaceRoute",
+    ];
     const VPC: &str = "vpc-0a1b2c3d4e5f60718";
 
     async fn subnet(ground: &Ground, cidr: &str) -> String {
@@ -219,7 +237,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn lives_and_changes_routes_and_subnets() {
+    async fn lives_and_changes_routes_and_subnets_though_answers_are_lost() {
         let ground = Ground::new();
         let (one, two) = (subnet(&ground, "172.31.64.0/20").await, subnet(&ground, "172.31.80.0/20").await);
         let gateway = gateway(&ground).await;
@@ -235,6 +253,11 @@ mod tests {
             { "cidr": "192.168.1.0/24", "gateway_id": gateway },
         ]);
         let (first, second) = (spec(first, &[&one]), spec(second, &[&two]));
+        for operation in LOST {
+            let operation = format!("ec2.{operation}");
+            let fault = Fault { operation, skip: 0, times: 1, effect: Effect::LostAfter };
+            ground.sandbox.world().faults.list.push(fault);
+        }
         conforms(&ground, &Erased(super::RouteTable), &first, &second).await;
     }
 

@@ -9,7 +9,7 @@ use super::{Found, FoundOf, Kind, Readiness};
 use crate::cloud::ec2::{
     self, Sort, as_written, found_tags, look, look_ids, retag, specification, text, truth,
 };
-use crate::cloud::{Absent, CloudResult, Cx};
+use crate::cloud::{Absent, CloudResult, Cx, ErrorSort};
 use crate::shape::{Recovery, Shape};
 
 const SORT: Sort = Sort { action: "DescribeSubnets", set: "subnetSet", filter: "subnet-id", id: "subnetId" };
@@ -63,7 +63,10 @@ impl Kind for Subnet {
             "AvailabilityZone": spec.zone,
             "TagSpecification": specification(cx, "subnet", &spec.tags),
         });
-        let answer = cx.clients().ec2.call("CreateSubnet", params).await?;
+        // A range that another subnet has does not become free by waiting.
+        let answer = cx.clients().ec2.call("CreateSubnet", params).await.map_err(|error| {
+            if error.code == "InvalidSubnet.Conflict" { error.meaning(ErrorSort::Exists) } else { error }
+        })?;
         ec2::made("CreateSubnet", &answer, "subnet/subnetId")
     }
 

@@ -168,10 +168,11 @@ impl Ec2 {
     fn signing(&self) -> StaticRuntimePlugin {
         let mut layer = Layer::new("ec2");
         layer.store_put(AuthSchemeOptionResolverParams::new(()));
-        let mut signing = SigV4OperationSigningConfig::default();
-        signing.region = self.sdk.region().map(|region| SigningRegion::from(region.clone()));
-        signing.name = Some(SigningName::from_static("ec2"));
-        layer.store_put(signing);
+        layer.store_put(SigV4OperationSigningConfig {
+            region: self.sdk.region().map(|region| SigningRegion::from(region.clone())),
+            name: Some(SigningName::from_static("ec2")),
+            ..SigV4OperationSigningConfig::default()
+        });
         let schemes = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);
         let mut components = RuntimeComponentsBuilder::new("ec2")
             .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()))

@@ -154,6 +154,10 @@ fn end(here: &mut Here<'_>, id: &str, patch: &Json) {
 fn free(here: &mut Here<'_>, doc: &Doc) {
     for held in listed(&doc["natGatewayAddressSet"]) {
         here.remove(interface::SORT.table, held["networkInterfaceId"].as_str().unwrap_or_default());
-        address::disassociate(here, held["allocationId"].as_str().unwrap_or_default());
+        let allocation = held["allocationId"].as_str().unwrap_or_default();
+        let ours = |address: &Doc| address["associationId"] == held["associationId"];
+        if here.get(address::SORT.table, allocation).is_some_and(ours) {
+            address::disassociate(here, allocation);
+        }
     }
 }

@@ -225,9 +225,6 @@ pub(super) fn associate(here: &mut Here<'_>, input: &Json) -> Answer {
     let subnet = subnet::SORT.must(here, subnet_id)?;
     same_network(&table, &subnet)?;
     let taken = |doc: &Doc| associations(doc).iter().any(|one| one["subnetId"] == subnet_id);
-    if let Some(made) = associations(&table).iter().find(|one| one["subnetId"] == subnet_id) {
-        return Ok(associated("associationId", made["routeTableAssociationId"].as_str().unwrap_or_default()));
-    }
     if here.list(SORT.table).iter().any(taken) {
         let words =
             format!("The specified association for route table {id} conflicts with an existing association");
