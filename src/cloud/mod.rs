@@ -9,7 +9,9 @@ pub mod door;
 pub mod ec2;
 mod error;
 mod owner;
+mod policy;
 mod settings;
+mod tags;
 mod watchman;
 
 use std::collections::BTreeMap;
@@ -20,12 +22,15 @@ use crate::clock::Clock;
 use crate::door::Door;
 use crate::graph::Place;
 
+pub use crate::live::Ownership;
 pub use access::Access;
 pub use calls::Calls;
 pub use clients::Clients;
 pub use error::{Absent, CloudError, CloudResult, ErrorSort, Named};
-pub use owner::{ADDRESS, LINEAGE, Ownership, TOKEN, split_tags};
+pub use owner::{ADDRESS, LINEAGE, TOKEN, split_tags};
+pub use policy::same_policy;
 pub use settings::{Settings, retry, timeouts};
+pub use tags::{Tags, lattice_tags, retag_lattice, tag_changes};
 
 /// The clouds of a run. Cheap to clone.
 #[derive(Clone)]
