@@ -7,14 +7,25 @@ mod acm_certificate;
 mod acm_issued;
 #[cfg(test)]
 pub(crate) mod conformance;
+mod elastic_ip;
 mod erased;
+mod internet_gateway;
 mod lattice_service_network;
 mod lattice_vpc_association;
+mod nat_gateway;
+mod prefix_list_lookup;
 mod route53_record;
 mod route53_zone;
 mod route53_zone_association;
+mod route_table;
+mod security_group;
+mod security_group_rule;
+mod subnet;
 mod value;
+mod vpc;
+mod vpc_lookup;
 mod zone_lookup;
+mod zones_lookup;
 
 use std::future::Future;
 
@@ -31,13 +42,24 @@ pub use erased::{AnyKind, Erased};
 pub const ALL: &[&dyn AnyKind] = &[
     &Erased(acm_certificate::AcmCertificate),
     &Erased(acm_issued::AcmIssued),
+    &Erased(elastic_ip::ElasticIp),
+    &Erased(internet_gateway::InternetGateway),
     &Erased(lattice_service_network::LatticeServiceNetwork),
     &Erased(lattice_vpc_association::LatticeVpcAssociation),
+    &Erased(nat_gateway::NatGateway),
+    &Erased(prefix_list_lookup::PrefixListLookup),
     &Erased(route53_record::Route53Record),
     &Erased(route53_zone::Route53Zone),
     &Erased(route53_zone_association::Route53ZoneAssociation),
+    &Erased(route_table::RouteTable),
+    &Erased(security_group::SecurityGroup),
+    &Erased(security_group_rule::SecurityGroupRule),
+    &Erased(subnet::Subnet),
     &Erased(value::Value),
+    &Erased(vpc::Vpc),
+    &Erased(vpc_lookup::VpcLookup),
     &Erased(zone_lookup::ZoneLookup),
+    &Erased(zones_lookup::ZonesLookup),
 ];
 
 /// One sort of resource: what the file says, what the cloud reports, and how to close the gap.

@@ -4,6 +4,7 @@
 //! look on the wire is in `wire`, by protocol. A service is one folder or file here and one line in `SERVICES`.
 
 pub mod acm;
+pub mod ec2;
 pub mod lattice;
 pub mod route53;
 pub mod sts;
@@ -84,7 +85,8 @@ pub struct Service {
 }
 
 /// Every service there is.
-pub const SERVICES: &[&Service] = &[&acm::SERVICE, &lattice::SERVICE, &route53::SERVICE, &sts::SERVICE];
+pub const SERVICES: &[&Service] =
+    &[&acm::SERVICE, &ec2::SERVICE, &lattice::SERVICE, &route53::SERVICE, &sts::SERVICE];
 
 /// What hooks due in the world may name.
 pub const HOOKS: &[(&str, Hook)] = &[
@@ -92,10 +94,12 @@ pub const HOOKS: &[(&str, Hook)] = &[
     acm::ON_EXPIRE,
     acm::ON_ISSUE,
     acm::ON_RECORDS,
+    (ec2::NAT_HOOK, ec2::nat_due),
     (lattice::DRAINED, lattice::drained),
 ];
 
 /// Puts in what a fresh account has: see each service.
 pub fn furnish(world: &mut World) {
+    ec2::furnish(world);
     route53::furnish(world);
 }
