@@ -28,7 +28,6 @@ pub use calls::Calls;
 pub use clients::Clients;
 pub use error::{Absent, CloudError, CloudResult, ErrorSort, Named};
 pub use owner::{ADDRESS, LINEAGE, TOKEN, split_tags};
-pub use policy::same_policy;
 pub use settings::{Settings, retry, timeouts};
 pub use tags::{Tags, lattice_tags, retag_lattice, tag_changes};
 
