@@ -22,6 +22,7 @@ impl Sandbox {
             Box::pin(async move {
                 tokio::time::sleep(TRAVEL).await;
                 let answer = sandbox.answer(&request);
+                sandbox.settle()?;
                 tokio::time::sleep(TRAVEL).await;
                 answer
             })

@@ -226,6 +226,29 @@ impl World {
         std::mem::take(&mut self.changes)
     }
 
+    /// All content as changes that make it from nothing.
+    pub fn content(&self) -> Vec<Entry> {
+        let docs = self.docs.iter().map(|(key, doc)| Entry::Put(key.clone(), doc.clone()));
+        let due =
+            self.due.iter().map(|(at, (key, event))| Entry::Due(at.0, at.1, key.clone(), event.clone()));
+        docs.chain(due).chain([Entry::Drawn(self.drawn)]).collect()
+    }
+
+    /// Sets the time, without letting anything happen.
+    pub fn set_now(&mut self, now: i64) {
+        self.now = now;
+    }
+
+    /// Moves the time, everything due and every time that documents hold: see `super::times`.
+    pub fn shift(&mut self, millis: i64) {
+        self.now += millis;
+        let due = std::mem::take(&mut self.due);
+        self.due = due.into_iter().map(|((at, number), what)| ((at + millis, number), what)).collect();
+        for (key, doc) in &mut self.docs {
+            super::times::shift(&key.table, doc, millis);
+        }
+    }
+
     /// Does again what was logged.
     pub fn replay(&mut self, entry: Entry) {
         match entry {

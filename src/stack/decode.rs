@@ -36,7 +36,8 @@ impl Cx<'_> {
             }
             _ => node.kind(),
         };
-        let diagnostic = Diagnostic::new(format!("expected {expected}, found {found}"), Some(node.span.clone()));
+        let diagnostic =
+            Diagnostic::new(format!("expected {expected}, found {found}"), Some(node.span.clone()));
         self.found.push(diagnostic.label(format!("this is {found}")));
     }
 
@@ -198,7 +199,12 @@ whole_numbers!(u8, u16, u32);
 
 impl Decode for Ipv4Net {
     fn decode(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {
-        parsed(node, "an IPv4 range", "write an address and the length of its prefix, as in `10.0.0.0/16`", cx)
+        parsed(
+            node,
+            "an IPv4 range",
+            "write an address and the length of its prefix, as in `10.0.0.0/16`",
+            cx,
+        )
     }
 }
 
@@ -231,7 +237,8 @@ fn table<T: Decode>(node: &Node, cx: &mut Cx<'_>) -> Option<Vec<(String, T)>> {
         cx.wrong(node, "a table");
         return None;
     };
-    let read = |entry: &Entry, cx: &mut Cx<'_>| T::decode(&entry.node, cx).map(|value| (entry.name.clone(), value));
+    let read =
+        |entry: &Entry, cx: &mut Cx<'_>| T::decode(&entry.node, cx).map(|value| (entry.name.clone(), value));
     let items: Vec<Option<(String, T)>> = entries.iter().map(|entry| read(entry, cx)).collect();
     items.into_iter().collect()
 }
@@ -294,7 +301,11 @@ impl Decode for Value {
             Content::Float(number) => match serde_json::Number::from_f64(*number) {
                 Some(number) => Self::Number(number),
                 None => {
-                    cx.refuse(node, "this number has no value".to_owned(), "infinite and undefined numbers cannot be stored");
+                    cx.refuse(
+                        node,
+                        "this number has no value".to_owned(),
+                        "infinite and undefined numbers cannot be stored",
+                    );
                     return None;
                 }
             },

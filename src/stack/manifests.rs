@@ -24,7 +24,9 @@ pub(super) struct Disk;
 impl Files for Disk {
     fn names(&self, folder: &Path) -> io::Result<Vec<String>> {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+        std::fs::read_dir(folder)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect()
     }
 
     fn bytes(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -56,7 +58,9 @@ pub(super) fn fill(stack: &mut Stack, files: &dyn Files, found: &mut Vec<Diagnos
             let span = stack.spans.of(&format!("service_networks.{name}.policy"));
             match policy(&folder.join(file), files) {
                 Ok(table) => network.policy = Some(Policy::Table(table)),
-                Err(message) => found.push(Diagnostic::new(message, span).hint("a JSON file beside the stack file, or a table")),
+                Err(message) => found.push(
+                    Diagnostic::new(message, span).hint("a JSON file beside the stack file, or a table"),
+                ),
             }
         }
     }
@@ -64,7 +68,8 @@ pub(super) fn fill(stack: &mut Stack, files: &dyn Files, found: &mut Vec<Diagnos
 
 fn policy(path: &Path, files: &dyn Files) -> Result<toml::Table, String> {
     let bytes = files.bytes(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    serde_json::from_slice(&bytes).map_err(|error| format!("{} is not a policy in JSON: {error}", path.display()))
+    serde_json::from_slice(&bytes)
+        .map_err(|error| format!("{} is not a policy in JSON: {error}", path.display()))
 }
 
 /// The files that a pattern means, sorted. `*` stands for any characters in the last component.
@@ -84,7 +89,10 @@ fn matching(
         return vec![whole];
     }
     let mut fail = |message: String| {
-        found.push(Diagnostic::new(message, span.clone()).hint("patterns are relative to the stack file, as in `apps/shop/*.yaml`"));
+        found.push(
+            Diagnostic::new(message, span.clone())
+                .hint("patterns are relative to the stack file, as in `apps/shop/*.yaml`"),
+        );
         Vec::new()
     };
     if parent.to_string_lossy().contains('*') {
@@ -94,7 +102,8 @@ fn matching(
         Ok(names) => names,
         Err(error) => return fail(format!("cannot list {}: {error}", parent.display())),
     };
-    let mut paths: Vec<PathBuf> = names.iter().filter(|name| fits(last, name)).map(|name| parent.join(name)).collect();
+    let mut paths: Vec<PathBuf> =
+        names.iter().filter(|name| fits(last, name)).map(|name| parent.join(name)).collect();
     if paths.is_empty() {
         return fail(format!("no file matches `{pattern}` in {}", folder.display()));
     }
@@ -124,7 +133,12 @@ fn fits(pattern: &str, name: &str) -> bool {
     rest.ends_with(last)
 }
 
-fn objects(path: &Path, span: Option<Range<usize>>, files: &dyn Files, found: &mut Vec<Diagnostic>) -> Vec<Json> {
+fn objects(
+    path: &Path,
+    span: Option<Range<usize>>,
+    files: &dyn Files,
+    found: &mut Vec<Diagnostic>,
+) -> Vec<Json> {
     let mut fail = |message: String, hint: &str| {
         found.push(Diagnostic::new(message, span.clone()).hint(hint));
     };
@@ -143,7 +157,8 @@ fn objects(path: &Path, span: Option<Range<usize>>, files: &dyn Files, found: &m
     let documents: Vec<Json> = match serde_saphyr::from_multiple(&text) {
         Ok(documents) => documents,
         Err(error) => {
-            let place = error.location().map(|at| format!(":{}:{}", at.line(), at.column())).unwrap_or_default();
+            let place =
+                error.location().map(|at| format!(":{}:{}", at.line(), at.column())).unwrap_or_default();
             let text = error.without_snippet().to_string();
             let first = text.lines().next().unwrap_or_default();
             fail(format!("{shown}{place} is not YAML: {first}"), "correct the file");
@@ -153,7 +168,10 @@ fn objects(path: &Path, span: Option<Range<usize>>, files: &dyn Files, found: &m
     let objects: Vec<Json> = documents.into_iter().flat_map(unlisted).collect();
     for object in objects.iter().filter(|object| lacks(object).is_some()) {
         let lacking = lacks(object).unwrap_or_default();
-        fail(format!("{shown}: an object has no `{lacking}`"), "each has `apiVersion`, `kind` and `metadata.name`");
+        fail(
+            format!("{shown}: an object has no `{lacking}`"),
+            "each has `apiVersion`, `kind` and `metadata.name`",
+        );
     }
     objects.into_iter().filter(|object| lacks(object).is_none()).collect()
 }
@@ -172,7 +190,8 @@ fn unlisted(mut object: Json) -> Vec<Json> {
 }
 
 fn lacks(object: &Json) -> Option<&'static str> {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Json::as_str).is_some_and(|text| !text.is_empty());
+    let text =
+        |pointer: &str| object.pointer(pointer).and_then(Json::as_str).is_some_and(|text| !text.is_empty());
     [("/apiVersion", "apiVersion"), ("/kind", "kind"), ("/metadata/name", "metadata.name")]
         .into_iter()
         .find(|(pointer, _)| !text(pointer))
@@ -180,7 +199,10 @@ fn lacks(object: &Json) -> Option<&'static str> {
 }
 
 fn identity(object: &Json) -> String {
-    let group = object["apiVersion"].as_str().and_then(|version| version.split_once('/')).map_or("", |(group, _)| group);
+    let group = object["apiVersion"]
+        .as_str()
+        .and_then(|version| version.split_once('/'))
+        .map_or("", |(group, _)| group);
     let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
     format!("{group}/{}/{namespace}/{}", object["kind"], object["metadata"]["name"])
 }
@@ -197,7 +219,12 @@ mod tests {
     #[test]
     fn a_star_stands_for_any_characters_but_not_for_a_hidden_file() {
         assert!(fits("*.yaml", "a.yaml") && fits("a*b*c", "aXbYc") && fits("*", "x") && fits("a*", "a"));
-        assert!(!fits("*.yaml", "a.yml") && !fits("a*a", "a") && !fits("*.yaml", ".yaml") && !fits("a*b*c", "acb"));
+        assert!(
+            !fits("*.yaml", "a.yml")
+                && !fits("a*a", "a")
+                && !fits("*.yaml", ".yaml")
+                && !fits("a*b*c", "acb")
+        );
     }
 
     #[test]

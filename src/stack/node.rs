@@ -82,7 +82,9 @@ impl Node {
     pub(super) fn moved_to(&self, span: &Range<usize>) -> Self {
         let content = match &self.content {
             Content::List(items) => Content::List(items.iter().map(|item| item.moved_to(span)).collect()),
-            Content::Table(entries) => Content::Table(entries.iter().map(|entry| entry.moved_to(span)).collect()),
+            Content::Table(entries) => {
+                Content::Table(entries.iter().map(|entry| entry.moved_to(span)).collect())
+            }
             other => other.clone(),
         };
         Self { span: span.clone(), content }
@@ -107,7 +109,9 @@ impl Node {
             path.truncate(before);
         };
         match &self.content {
-            Content::Table(entries) => entries.iter().for_each(|entry| child(&entry.name, &entry.key, &entry.node)),
+            Content::Table(entries) => {
+                entries.iter().for_each(|entry| child(&entry.name, &entry.key, &entry.node))
+            }
             Content::List(items) => {
                 items.iter().enumerate().for_each(|(i, item)| child(&i.to_string(), &item.span, item));
             }

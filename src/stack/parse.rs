@@ -85,7 +85,9 @@ fn only_head(found: Vec<Diagnostic>, syntax_count: usize, root: &Node, head: boo
         }
     }
     let counts = |(i, diagnostic): &(usize, Diagnostic)| {
-        let inside = |span: &Range<usize>| places.iter().any(|place| place.start <= span.start && span.end <= place.end);
+        let inside = |span: &Range<usize>| {
+            places.iter().any(|place| place.start <= span.start && span.end <= place.end)
+        };
         *i < syntax_count || diagnostic.span.as_ref().is_none_or(inside)
     };
     found.into_iter().enumerate().filter(counts).map(|(_, diagnostic)| diagnostic).collect()
@@ -101,7 +103,8 @@ fn collect(node: &Node, places: &mut HashSet<Range<usize>>) {
 
 /// In the order of the text, without repetition, without secrets, and not too many.
 fn in_order(mut found: Vec<Diagnostic>, secrets: &[String]) -> Vec<Diagnostic> {
-    found.sort_by_key(|diagnostic| diagnostic.span.as_ref().map_or((0, 0), |span| (span.start + 1, span.end)));
+    found
+        .sort_by_key(|diagnostic| diagnostic.span.as_ref().map_or((0, 0), |span| (span.start + 1, span.end)));
     found.dedup();
     let more = found.len().saturating_sub(MOST);
     found.truncate(MOST);

@@ -39,13 +39,18 @@ pub fn open(path: &Path) -> Result<Source, Diagnostic> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|error| fail(format!("cannot read {shown}: {error}"), "is it a file, and may you read it?"))?;
+        .map_err(|error| {
+            fail(format!("cannot read {shown}: {error}"), "is it a file, and may you read it?")
+        })?;
     if bytes.len() > LARGEST {
         return Err(fail(format!("{shown} is larger than 4 MiB"), "is this a stack file?"));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        fail(format!("{shown} is not UTF-8: byte {at} does not belong to it"), "save it as UTF-8; is this a stack file?")
+        fail(
+            format!("{shown} is not UTF-8: byte {at} does not belong to it"),
+            "save it as UTF-8; is this a stack file?",
+        )
     })?;
     Ok(Source { path: path.to_owned(), text: text.into() })
 }
@@ -53,14 +58,18 @@ pub fn open(path: &Path) -> Result<Source, Diagnostic> {
 /// What stack files there are instead.
 fn neighbours(path: &Path) -> String {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let stem = |name: &std::ffi::OsStr| Path::new(name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let stem =
+        |name: &std::ffi::OsStr| Path::new(name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let is_stack = |name: &std::ffi::OsStr| {
         let name = name.to_string_lossy();
         name.ends_with(".toml") && !name.ends_with(".vars.toml")
     };
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.file_name()).filter(|name| is_stack(name)).filter_map(|name| stem(&name)).collect();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.file_name())
+        .filter(|name| is_stack(name))
+        .filter_map(|name| stem(&name))
+        .collect();
     names.sort();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let wanted = path.file_name().and_then(stem).unwrap_or_default();
@@ -110,10 +119,16 @@ mod tests {
              [service_networks.core]\nauth = \"iam\"\npolicy = \"policy.json\"\n",
         );
         let stack = read(&folder.path().join("s.toml"), &Variables::default()).expect("is right");
-        let names: Vec<&str> =
-            stack.manifests["m"].objects.iter().filter_map(|object| object["metadata"]["name"].as_str()).collect();
+        let names: Vec<&str> = stack.manifests["m"]
+            .objects
+            .iter()
+            .filter_map(|object| object["metadata"]["name"].as_str())
+            .collect();
         assert_eq!(names, ["a1", "a2", "b"]);
-        assert!(matches!(&stack.service_networks["core"].policy, Some(super::super::model::Policy::Table(_))));
+        assert!(matches!(
+            &stack.service_networks["core"].policy,
+            Some(super::super::model::Policy::Table(_))
+        ));
     }
 
     #[test]

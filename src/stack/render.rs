@@ -12,12 +12,17 @@ use super::source::Source;
 pub fn render(diagnostics: &[Diagnostic], source: &Source, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii);
-    diagnostics.iter().map(|diagnostic| one(diagnostic, source, &renderer) + "\n").collect::<Vec<_>>().join("\n")
+    diagnostics
+        .iter()
+        .map(|diagnostic| one(diagnostic, source, &renderer) + "\n")
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn one(diagnostic: &Diagnostic, source: &Source, renderer: &Renderer) -> String {
     let path = source.path.display().to_string();
-    let mut group = Group::with_title(Level::ERROR.primary_title(normalize_untrusted_str(&diagnostic.message)));
+    let mut group =
+        Group::with_title(Level::ERROR.primary_title(normalize_untrusted_str(&diagnostic.message)));
     group = match &diagnostic.span {
         None => group.element(Origin::path(path)),
         Some(span) => {

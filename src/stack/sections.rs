@@ -140,7 +140,8 @@ fn head(root: &Node, cx: &mut Cx<'_>) -> Option<Head> {
     if let Some(entry) = root.entry("stack") {
         return Head::decode(&entry.node, cx);
     }
-    let message = if root.entries().is_empty() { "the file is empty" } else { "the section `[stack]` is missing" };
+    let message =
+        if root.entries().is_empty() { "the file is empty" } else { "the section `[stack]` is missing" };
     let hint = "begin with `[stack]`, `name = \"…\"` and `region = \"…\"`";
     cx.found.push(Diagnostic::new(message, None).hint(hint));
     None

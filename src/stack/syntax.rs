@@ -31,7 +31,8 @@ pub(super) struct Tree {
 pub(super) fn tree(text: &str) -> Tree {
     let empty = Node { span: 0..0, content: Content::Table(Vec::new()) };
     if let Some(span) = too_deep(text) {
-        let found = Diagnostic::new("this key has too many dots", Some(span)).hint("tables are nested a few levels at most");
+        let found = Diagnostic::new("this key has too many dots", Some(span))
+            .hint("tables are nested a few levels at most");
         return Tree { root: empty, found: vec![found], sound: false };
     }
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -40,7 +41,8 @@ pub(super) fn tree(text: &str) -> Tree {
     for (count, error) in errors.iter().enumerate() {
         let twice = error.message() == "duplicate key";
         sound &= twice;
-        let diagnostic = if twice { duplicate(text, error.span(), count < MOST_PAIRS) } else { syntax(error) };
+        let diagnostic =
+            if twice { duplicate(text, error.span(), count < MOST_PAIRS) } else { syntax(error) };
         if found.last() != Some(&diagnostic) {
             found.push(diagnostic);
         }
@@ -51,7 +53,8 @@ pub(super) fn tree(text: &str) -> Tree {
 
 fn syntax(error: &toml::de::Error) -> Diagnostic {
     let message = format!("this is not TOML: {}", error.message().trim());
-    Diagnostic::new(message, error.span()).hint("texts stand in quotes, tables in `[brackets]`, one `key = value` a line")
+    Diagnostic::new(message, error.span())
+        .hint("texts stand in quotes, tables in `[brackets]`, one `key = value` a line")
 }
 
 fn duplicate(text: &str, span: Option<Range<usize>>, show_first: bool) -> Diagnostic {
@@ -175,7 +178,12 @@ mod tests {
 
     #[test]
     fn equal_keys_point_to_both_places() {
-        for text in ["[a]\nx = 1\n[b]\n[a]\n", "x = 1\n\"x\" = 2\n", "v = { x = 1, x = 2 }\n", "[[l]]\ny = 1\ny = 2\n"] {
+        for text in [
+            "[a]\nx = 1\n[b]\n[a]\n",
+            "x = 1\n\"x\" = 2\n",
+            "v = { x = 1, x = 2 }\n",
+            "[[l]]\ny = 1\ny = 2\n",
+        ] {
             let found = tree(text).found;
             assert_eq!(found.len(), 1, "{text}");
             let (first, _) = found[0].other.clone().expect("the first place is known");

@@ -96,7 +96,8 @@ impl Fill<'_> {
                     true
                 }
                 None => {
-                    let message = format!("`{expression}` is a list or a table, which cannot be a part of a text");
+                    let message =
+                        format!("`{expression}` is a list or a table, which cannot be a part of a text");
                     let hint = format!("use it alone: `\"${{{expression}}}\"`");
                     self.found.push(Diagnostic::new(message, Some(place.clone())).hint(hint));
                     false
@@ -148,7 +149,9 @@ impl Fill<'_> {
         if let Some(cluster) = cluster.filter(|cluster| !self.names.has("clusters", cluster)) {
             return fail(format!("there is no cluster `{cluster}`"), self.names.hint("clusters", cluster));
         }
-        let Some(output) = output.filter(|output| !output.is_empty() && !output.contains(char::is_whitespace)) else {
+        let Some(output) =
+            output.filter(|output| !output.is_empty() && !output.contains(char::is_whitespace))
+        else {
             return fail(format!("`{expression}` does not say which output"), shape.to_owned());
         };
         let address = Address::new(section, bare);

@@ -91,7 +91,10 @@ fn one(entry: &Entry, variables: &Variables, secrets: &mut Vec<String>, cx: &mut
     let name = &entry.name;
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
         let hint = "letters, digits, `_` and `-`";
-        cx.found.push(Diagnostic::new(format!("`{name}` is no name for a variable"), Some(entry.key.clone())).hint(hint));
+        cx.found.push(
+            Diagnostic::new(format!("`{name}` is no name for a variable"), Some(entry.key.clone()))
+                .hint(hint),
+        );
     }
     let Some(declaration) = Declaration::decode(&entry.node, cx) else {
         return Content::Missing;
@@ -115,7 +118,13 @@ fn one(entry: &Entry, variables: &Variables, secrets: &mut Vec<String>, cx: &mut
 }
 
 /// The value that wins, in the type of the default where that is not a text.
-fn chosen(name: &str, default: Option<Content>, variables: &Variables, entry: &Entry, cx: &mut Cx<'_>) -> Content {
+fn chosen(
+    name: &str,
+    default: Option<Content>,
+    variables: &Variables,
+    entry: &Entry,
+    cx: &mut Cx<'_>,
+) -> Content {
     let span = &entry.key;
     let text = |text: &String| typed(text, default.as_ref());
     let value = if let Some(given) = variables.given.get(name) {
@@ -127,8 +136,11 @@ fn chosen(name: &str, default: Option<Content>, variables: &Variables, entry: &E
     } else if let Some(default) = default.clone() {
         Some(default)
     } else {
-        let hint = format!("give it: `--var {name}=…`, STACK_VAR_{name} in the environment, or a file of variables");
-        cx.found.push(Diagnostic::new(format!("the variable `{name}` has no value"), Some(span.clone())).hint(hint));
+        let hint =
+            format!("give it: `--var {name}=…`, STACK_VAR_{name} in the environment, or a file of variables");
+        cx.found.push(
+            Diagnostic::new(format!("the variable `{name}` has no value"), Some(span.clone())).hint(hint),
+        );
         Some(Content::Missing)
     };
     value.unwrap_or_else(|| {
@@ -143,7 +155,9 @@ fn chosen(name: &str, default: Option<Content>, variables: &Variables, entry: &E
 fn typed(text: &str, default: Option<&Content>) -> Option<Content> {
     match default {
         None | Some(Content::Missing) => Some(Content::Given(text.to_owned())),
-        Some(Content::Text(_) | Content::Given(_) | Content::Template(_)) => Some(Content::Text(text.to_owned())),
+        Some(Content::Text(_) | Content::Given(_) | Content::Template(_)) => {
+            Some(Content::Text(text.to_owned()))
+        }
         Some(Content::Integer(_)) => text.trim().parse().ok().map(Content::Integer),
         Some(Content::Float(_)) => text.trim().parse().ok().map(Content::Float),
         Some(Content::Bool(_)) => text.trim().parse().ok().map(Content::Bool),
@@ -166,7 +180,11 @@ fn plain(value: &toml::Value, span: &Range<usize>) -> Content {
         toml::Value::Datetime(date) => Content::Date(date.to_string()),
         toml::Value::Array(items) => Content::List(items.iter().map(node).collect()),
         toml::Value::Table(table) => {
-            let entry = |(name, value): (&String, _)| Entry { name: name.clone(), key: span.clone(), node: node(value) };
+            let entry = |(name, value): (&String, _)| Entry {
+                name: name.clone(),
+                key: span.clone(),
+                node: node(value),
+            };
             Content::Table(table.iter().map(entry).collect())
         }
     }
@@ -186,7 +204,9 @@ fn note_secrets(content: &Content, secrets: &mut Vec<String>) {
         Content::Text(text) | Content::Given(text) if !text.is_empty() => secrets.push(text.clone()),
         Content::Integer(number) => secrets.push(number.to_string()),
         Content::List(items) => items.iter().for_each(|item| note_secrets(&item.content, secrets)),
-        Content::Table(entries) => entries.iter().for_each(|entry| note_secrets(&entry.node.content, secrets)),
+        Content::Table(entries) => {
+            entries.iter().for_each(|entry| note_secrets(&entry.node.content, secrets))
+        }
         _ => {}
     }
 }
@@ -196,7 +216,9 @@ fn undeclared(entries: &[Entry], variables: &Variables, cx: &mut Cx<'_>) {
     let given = variables.given.keys().map(|name| (name, format!("`--var {name}=…`")));
     let in_file = variables.file.keys().map(|name| (name, format!("`{name}` in the file of variables")));
     for (name, what) in given.chain(in_file).filter(|(name, _)| !names.contains(&name.as_str())) {
-        let hint = if names.is_empty() { "the file declares none".to_owned() } else { suggest::hint(name, &names) };
-        cx.found.push(Diagnostic::new(format!("{what} is for no variable of this stack file"), None).hint(hint));
+        let hint =
+            if names.is_empty() { "the file declares none".to_owned() } else { suggest::hint(name, &names) };
+        cx.found
+            .push(Diagnostic::new(format!("{what} is for no variable of this stack file"), None).hint(hint));
     }
 }
