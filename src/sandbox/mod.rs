@@ -88,6 +88,7 @@ impl Sandbox {
     /// The content, with everything done that is due by now.
     pub fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        world.set_wall(self.clock.millis());
         world.advance(self.clock.cloud_millis());
         world
     }

@@ -65,6 +65,7 @@ pub struct World {
     docs: BTreeMap<Key, Doc>,
     due: BTreeMap<(i64, u64), (Key, Event)>,
     now: i64,
+    wall: i64,
     drawn: u64,
     changes: Vec<Entry>,
     hooks: Hooks,
@@ -85,12 +86,23 @@ struct Hooks(&'static [(&'static str, Hook)]);
 impl World {
     /// An empty world at a time in milliseconds since 1970.
     pub fn new(now: i64) -> Self {
-        Self { now, hooks: Hooks(super::aws::HOOKS), ..Self::default() }
+        Self { now, wall: now, hooks: Hooks(super::aws::HOOKS), ..Self::default() }
     }
 
     /// The time in milliseconds since 1970.
     pub fn now(&self) -> i64 {
         self.now
+    }
+
+    /// The time by which signatures and tokens are judged: that of the machine, which `now` leaves behind where
+    /// durations are divided.
+    pub fn wall(&self) -> i64 {
+        self.wall
+    }
+
+    /// Sets the time by which signatures are judged.
+    pub fn set_wall(&mut self, wall: i64) {
+        self.wall = wall;
     }
 
     /// The time as documents hold it.
