@@ -6,6 +6,10 @@ use serde::Serialize;
 
 use crate::address::Address;
 use crate::change::FieldChange;
+use crate::diff;
+use crate::live::{FoundAny, Live, Readiness, Seen};
+use crate::shape::{Role, Shape, Shapes};
+use crate::state::{Object, State};
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -44,4 +48,40 @@ pub enum How {
         /// In the cloud's words.
         why: String,
     },
+}
+
+/// Compares what was recorded after the last apply with what is live. What has no end in the journal yet is not drift.
+pub fn drift(state: &State, live: &Live, shapes: &Shapes) -> Report {
+    let mut report = Report::default();
+    for (address, record) in &state.records {
+        let Some(object) = record.current.as_ref().filter(|object| object.finished) else { continue };
+        let Some(shape) = shapes.get(record.kind.as_str()).filter(|shape| shape.role == Role::Managed) else {
+            continue;
+        };
+        match live.found.get(address) {
+            None => {}
+            Some(Seen::Unreadable(why)) => drop(report.unreadable.insert(address.clone(), why.clone())),
+            Some(Seen::Absent) => note(&mut report, address, shape, Some(How::Gone)),
+            Some(Seen::Found(found)) => note(&mut report, address, shape, compare(shape, object, found)),
+        }
+    }
+    report
+}
+
+fn note(report: &mut Report, address: &Address, shape: &Shape, how: Option<How>) {
+    report.checked += 1;
+    if let Some(how) = how {
+        report.drifted.insert(address.clone(), Drifted { title: shape.title, how });
+    }
+}
+
+fn compare(shape: &Shape, object: &Object, found: &FoundAny) -> Option<How> {
+    if let Readiness::Broken(why) | Readiness::Leaving(why) = &found.readiness {
+        return Some(How::Broken { why: why.clone() });
+    }
+    if found.id != object.id {
+        return Some(How::Gone);
+    }
+    let fields = diff::exactly(shape, &object.seen, &found.spec);
+    (!fields.is_empty()).then_some(How::Changed { fields })
 }

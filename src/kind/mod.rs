@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod conformance;
 mod erased;
+mod value;
 
 use std::future::Future;
 
@@ -19,7 +20,7 @@ pub use crate::live::{FoundAny, Ownership, Readiness};
 pub use erased::{AnyKind, Erased};
 
 /// Every kind there is, by name.
-pub const ALL: &[&dyn AnyKind] = &[];
+pub const ALL: &[&dyn AnyKind] = &[&Erased(value::Value)];
 
 /// One sort of resource: what the file says, what the cloud reports, and how to close the gap.
 pub trait Kind: Send + Sync + 'static {

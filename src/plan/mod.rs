@@ -1,15 +1,24 @@
 //! `plan`: what is to be done, decided once and for all. A pure function: no IO, no clock, no async, no chance.
 //!
-//! Execution chooses nothing; everything it needs is in the steps.
+//! Execution chooses nothing; everything it needs is in the steps. What happens to each resource is decided in
+//! `decide`, in which order in `order`, and what is left alone for the sake of targets in `scope`.
+
+mod decide;
+mod order;
+mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use crate::address::Address;
 use crate::change::{Action, Change, Reason};
-use crate::graph::{Edge, Place};
+use crate::graph::{Edge, Graph, Place};
+use crate::live::Live;
+use crate::shape::Shapes;
+use crate::state::{Open, State};
 use crate::value::Value;
 
 /// What is wanted.
@@ -76,8 +85,16 @@ pub struct Step {
     pub reason: Reason,
     /// What it should be; for a delete, what it was.
     pub spec: Value,
+    /// What the file said last time: what it says no more goes back to its default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<Json>,
     /// Its id, where it is known already.
     pub id: Option<String>,
+    /// What becomes of the recorded object when this creates another one.
+    pub old: Old,
+    /// A create that an earlier run began and of which nothing is known: to be sent again as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<Open>,
     /// What it needs, for the state.
     pub edges: Vec<Edge>,
     /// The steps that come first, by their place in `Plan::steps`.
@@ -86,6 +103,18 @@ pub struct Step {
     pub timeout: Option<Duration>,
     /// For a delete: it is an earlier object of a replaced resource, not the current one.
     pub deposed: bool,
+}
+
+/// What becomes of the recorded object when a step creates another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Old {
+    /// There is none.
+    None,
+    /// It is gone from the cloud.
+    Gone,
+    /// It stays until a later step deletes it.
+    Deposed,
 }
 
 impl Plan {
@@ -141,4 +170,33 @@ pub enum Refusal {
     /// Resources of the old and the new stack need each other.
     #[error("no order is possible: {}", .0.iter().map(Address::as_str).collect::<Vec<_>>().join(" -> "))]
     Cycle(Vec<Address>),
+}
+
+/// Decides what is to be done for the live cloud to be as the graph says, or for nothing of the state to be left.
+/// Everything that stands against it is told at once.
+pub fn plan(
+    graph: &Graph,
+    state: &State,
+    live: &Live,
+    shapes: &Shapes,
+    intent: &Intent,
+) -> Result<Plan, Vec<Refusal>> {
+    let given = decide::Given { graph, state, live, shapes, intent };
+    let scope = scope::scope(graph, state, intent).map_err(|refusal| vec![refusal])?;
+    let decided = decide::decide(&given, &scope)?;
+    let (steps, changes) = order::order(&given, &decided)?;
+    Ok(Plan {
+        format: crate::state::FORMAT,
+        stack: state.stack.clone(),
+        cloud: state.cloud.clone(),
+        lineage: state.lineage.clone(),
+        serial: state.serial,
+        intent: intent.clone(),
+        changes,
+        steps,
+        unchanged: decided.unchanged,
+        edges: decided.edges,
+        outputs: decided.outputs,
+        notes: Vec::new(),
+    })
 }

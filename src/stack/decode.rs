@@ -38,7 +38,7 @@ impl Cx<'_> {
         };
         let diagnostic =
             Diagnostic::new(format!("expected {expected}, found {found}"), Some(node.span.clone()));
-        self.found.push(diagnostic.label(format!("this is {found}")));
+        self.found.push(diagnostic.label(format!("this is {found}")).hint(how_to_write(expected)));
     }
 
     /// Reports a value of the right type that is not one of those allowed.
@@ -56,6 +56,17 @@ impl Cx<'_> {
             }
             _ => {}
         }
+    }
+}
+
+/// How TOML has a type.
+fn how_to_write(expected: &str) -> String {
+    match expected {
+        "a text" => "a text stands in quotes: `\"…\"`".to_owned(),
+        "a whole number" => "a number stands without quotes: `3`".to_owned(),
+        "a list" => "a list stands in brackets: `[\"…\", \"…\"]`".to_owned(),
+        "a table" => "a table is `{ key = … }`, or keys below its `[heading]`".to_owned(),
+        other => format!("write {other}, without quotes around truth values and numbers"),
     }
 }
 

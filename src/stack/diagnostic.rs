@@ -12,7 +12,7 @@ pub struct Diagnostic {
     /// Says something right at the underlined place.
     pub label: Option<String>,
     /// Another place that belongs to it, and what is there: the first of two equal keys.
-    pub other: Option<(Range<usize>, String)>,
+    pub other: Option<Box<(Range<usize>, String)>>,
     /// What to do: what is allowed, "did you mean".
     pub hint: Option<String>,
 }
@@ -40,7 +40,7 @@ impl Diagnostic {
     /// Adds another place, if it is known, and what is there.
     #[must_use]
     pub fn other(mut self, span: Option<Range<usize>>, label: impl Into<String>) -> Self {
-        self.other = span.map(|span| (span, label.into()));
+        self.other = span.map(|span| Box::new((span, label.into())));
         self
     }
 }

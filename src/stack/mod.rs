@@ -20,6 +20,8 @@ pub mod source;
 mod suggest;
 mod syntax;
 mod template;
+#[cfg(test)]
+mod tests;
 mod variables;
 
 pub use diagnostic::Diagnostic;

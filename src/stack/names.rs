@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexSet;
+
 use super::node::Node;
 use super::suggest;
 
@@ -21,13 +23,13 @@ pub(super) const SECTIONS: [(&str, &str); 9] = [
 
 /// The names declared in each section.
 #[derive(Debug, Default)]
-pub(super) struct Names(BTreeMap<&'static str, Vec<String>>);
+pub(super) struct Names(BTreeMap<&'static str, IndexSet<String>>);
 
 impl Names {
     /// All that a file declares, `[accounts]` included.
     pub(super) fn of(root: &Node) -> Self {
         let sections = SECTIONS.iter().map(|(section, _)| *section).chain(["accounts"]);
-        let names = |section| -> Vec<String> {
+        let names = |section| -> IndexSet<String> {
             let declared = root.entry(section).map_or(&[][..], |entry| entry.node.entries());
             declared.iter().map(|entry| entry.name.clone()).collect()
         };
@@ -41,7 +43,7 @@ impl Names {
 
     /// Whether a section declares a name.
     pub(super) fn has(&self, section: &str, name: &str) -> bool {
-        self.0.get(section).is_some_and(|names| names.iter().any(|known| known == name))
+        self.0.get(section).is_some_and(|names| names.contains(name))
     }
 
     /// What to do about a name that a section does not declare.

@@ -110,7 +110,7 @@ impl Node {
         };
         match &self.content {
             Content::Table(entries) => {
-                entries.iter().for_each(|entry| child(&entry.name, &entry.key, &entry.node))
+                entries.iter().for_each(|entry| child(&entry.name, &entry.key, &entry.node));
             }
             Content::List(items) => {
                 items.iter().enumerate().for_each(|(i, item)| child(&i.to_string(), &item.span, item));

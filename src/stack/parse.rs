@@ -120,8 +120,8 @@ fn in_order(mut found: Vec<Diagnostic>, secrets: &[String]) -> Vec<Diagnostic> {
 }
 
 fn hide(diagnostic: &mut Diagnostic, secret: &str) {
-    let replace = |text: &String| text.replace(secret, "(sensitive)");
-    diagnostic.message = replace(&diagnostic.message);
-    diagnostic.label = diagnostic.label.as_ref().map(replace);
-    diagnostic.hint = diagnostic.hint.as_ref().map(replace);
+    let replace = |text: &mut String| *text = text.replace(secret, "(sensitive)");
+    for text in [Some(&mut diagnostic.message), diagnostic.label.as_mut(), diagnostic.hint.as_mut()] {
+        text.into_iter().for_each(replace);
+    }
 }

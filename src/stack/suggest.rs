@@ -1,10 +1,17 @@
 //! "Did you mean": the nearest of some known words, and hints made of it.
 
+/// Among so many words the nearest is looked for.
+const MOST_CANDIDATES: usize = 200;
+
+/// So many words are listed.
+const MOST_LISTED: usize = 24;
+
 /// The known word nearest to what was written, if it is near enough to be meant.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let far = (word.chars().count() / 3).max(1);
     known
         .into_iter()
+        .take(MOST_CANDIDATES)
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= far || (word.len() > 2 && candidate.starts_with(word)))
         .min_by_key(|(distance, _)| *distance)
@@ -20,9 +27,12 @@ pub(super) fn hint(word: &str, allowed: &[&str]) -> String {
     }
 }
 
-/// Words in backquotes, with commas.
-pub(super) fn quoted<'a>(words: impl IntoIterator<Item = &'a &'a str>) -> String {
-    words.into_iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+/// Words in backquotes, with commas; not all of very many.
+pub(super) fn quoted(words: &[&str]) -> String {
+    let listed = words.iter().take(MOST_LISTED).map(|word| format!("`{word}`"));
+    let more =
+        words.len().checked_sub(MOST_LISTED).filter(|more| *more > 0).map(|more| format!("{more} more"));
+    listed.chain(more).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

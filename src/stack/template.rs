@@ -120,11 +120,11 @@ impl Fill<'_> {
     fn variable(&self, name: &str) -> Result<Content, Diagnostic> {
         self.values.get(name).cloned().ok_or_else(|| {
             let declared: Vec<&str> = self.values.keys().map(String::as_str).collect();
-            let add = format!("or declare it: `[variables] {name} = {{ default = \"…\" }}`");
+            let add = format!("declare it: `[variables] {name} = {{ default = \"…\" }}`");
             let hint = match suggest::nearest(name, declared.iter().copied()) {
-                Some(near) => format!("did you mean `var.{near}`? {add}"),
-                None if declared.is_empty() => format!("the file declares no variables {add}"),
-                None => format!("declared: {}; {add}", suggest::quoted(&declared)),
+                Some(near) => format!("did you mean `var.{near}`? or {add}"),
+                None if declared.is_empty() => format!("the file declares no variables: {add}"),
+                None => format!("declared: {}; or {add}", suggest::quoted(&declared)),
             };
             Diagnostic::new(format!("there is no variable `{name}`"), None).hint(hint)
         })

@@ -48,6 +48,7 @@ impl Variables {
 #[derive(Debug)]
 struct Declaration {
     default: Option<Any>,
+    #[expect(dead_code, reason = "for people who read the file")]
     description: Option<String>,
     sensitive: Option<bool>,
 }
@@ -99,7 +100,7 @@ fn one(entry: &Entry, variables: &Variables, secrets: &mut Vec<String>, cx: &mut
     let Some(declaration) = Declaration::decode(&entry.node, cx) else {
         return Content::Missing;
     };
-    let Declaration { default, description: _, sensitive } = declaration;
+    let Declaration { default, sensitive, .. } = declaration;
     let default = default.map(|Any(content)| content);
     if default.as_ref().is_some_and(refers) {
         let message = format!("the default of `{name}` refers to something");
@@ -205,7 +206,7 @@ fn note_secrets(content: &Content, secrets: &mut Vec<String>) {
         Content::Integer(number) => secrets.push(number.to_string()),
         Content::List(items) => items.iter().for_each(|item| note_secrets(&item.content, secrets)),
         Content::Table(entries) => {
-            entries.iter().for_each(|entry| note_secrets(&entry.node.content, secrets))
+            entries.iter().for_each(|entry| note_secrets(&entry.node.content, secrets));
         }
         _ => {}
     }
