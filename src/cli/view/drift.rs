@@ -62,6 +62,15 @@ mod tests {
         report.unreadable.insert(Address::new("network", "edge"), "EC2.DescribeVpcs: AccessDenied".to_owned());
         let mut out = anstream::StripStream::new(Vec::new());
         write(&mut out, &report, 30, Measure { width: 80, verbose: false }).expect("a vector takes all");
-        insta::assert_snapshot!(String::from_utf8(out.into_inner()).expect("is UTF-8"), @r"");
+        insta::assert_snapshot!(String::from_utf8(out.into_inner()).expect("is UTF-8"), @r"
+          - cluster.edge  EKS cluster: gone
+
+          ~ route.cart  HTTPRoute: changed
+              rules.0.weight: 9 -> 5
+
+          ? network.edge  could not be read: EC2.DescribeVpcs: AccessDenied
+
+        Drift: 2 of 112 resources differ. 1 could not be read. 30 API calls.
+        ");
     }
 }

@@ -138,7 +138,29 @@ pub(super) mod tests {
 
     #[test]
     fn a_plan_is_a_block_a_change_and_a_count() {
-        insta::assert_snapshot!(shown(&sample(), false), @r"");
+        insta::assert_snapshot!(shown(&sample(), false), @r#"
+          + cluster.edge  EKS cluster
+              new in the stack file
+              name: shop-edge
+              role_arn: (known after apply)
+              subnet_ids: ["subnet-1", "subnet-2"]
+              … and 1 more
+
+          ~ cluster.edge/nodes.default  node group
+              differs from the stack file
+              size.max: 6 -> 8
+              labels.a: x -> (none)
+              password: (sensitive) -> (sensitive)
+
+        -/+ network.edge/vpc  VPC
+              cidr cannot change in place
+              cidr: 10.0.0.0/16 -> 10.1.0.0/16  (forces a replacement)
+
+          - route.cart  HTTPRoute
+              no longer in the stack file
+
+        Plan: 1 to create, 1 to change, 1 to replace, 1 to delete; 40 unchanged. 57 API calls.
+        "#);
     }
 
     #[test]
@@ -160,7 +182,20 @@ pub(super) mod tests {
         ]);
         let fields = vec![field("manifest", None, Some(manifest))];
         let plan = plan(vec![change("manifest.shop", "Service", Verb::Create, Reason::New, fields)]);
-        insta::assert_snapshot!(shown(&plan, false), @r"");
+        insta::assert_snapshot!(shown(&plan, false), @r"
+          + manifest.shop  Service
+              new in the stack file
+              manifest.kind: Service
+              manifest.metadata.name: shop
+              manifest.spec.ports.port-00: 0
+              manifest.spec.ports.port-01: 1
+              manifest.spec.ports.port-02: 2
+              manifest.spec.ports.port-03: 3
+              manifest.spec.ports.port-04: 4
+              … and 16 more
+
+        Plan: 1 to create; 40 unchanged. 57 API calls.
+        ");
         assert!(shown(&plan, true).contains("manifest.spec.ports.port-19: 19"));
     }
 
@@ -170,7 +205,20 @@ pub(super) mod tests {
         let text = |middle: &str| Some(Value::from(format!("one\ntwo\n{middle}\nfour\nfive\n")));
         let fields = vec![field("arn", long("a"), long("b")), field("policy", text("three"), text("drei"))];
         let plan = plan(vec![change("value.a", "value", Verb::Update, Reason::Differs, fields)]);
-        insta::assert_snapshot!(shown(&plan, false), @r"");
+        insta::assert_snapshot!(shown(&plan, false), @r"
+          ~ value.a  value
+              differs from the stack file
+              arn:
+                - aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…
+                + bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb…
+              policy:
+                  two
+                - three
+                + drei
+                  four
+
+        Plan: 1 to change; 40 unchanged. 57 API calls.
+        ");
         assert!(shown(&plan, false).lines().all(|line| line.chars().count() <= 80));
     }
 
