@@ -10,6 +10,7 @@ mod door;
 mod faults;
 pub mod kube;
 mod log;
+pub mod releases;
 pub mod serve;
 mod times;
 pub mod world;

@@ -84,7 +84,10 @@ pub struct Service {
 pub const SERVICES: &[&Service] = &[&sts::SERVICE];
 
 /// What hooks due in the world may name.
-pub const HOOKS: &[(&str, Hook)] = &[(super::controllers::HOOK, super::controllers::reconcile)];
+pub const HOOKS: &[(&str, Hook)] = &[
+    (super::controllers::HOOK, super::controllers::reconcile),
+    (super::kube::workloads::HOOK, super::kube::workloads::look),
+];
 
 /// Puts in what a fresh account has: see each service.
 pub fn furnish(_world: &mut World) {}
