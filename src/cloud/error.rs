@@ -34,6 +34,8 @@ pub enum ErrorSort {
     Invalid,
     /// No answer came.
     Unreachable,
+    /// The run was told to stop while it waited.
+    Interrupted,
     /// A read-only run was about to write, or a kind broke its contract: a mistake in this program.
     Bug,
     /// Anything else.

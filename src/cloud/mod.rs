@@ -12,9 +12,11 @@ mod kube;
 mod line;
 mod objects;
 mod owner;
+mod policy;
 mod settings;
 mod sorts;
 mod token;
+mod tags;
 mod watchman;
 
 use std::collections::BTreeMap;
@@ -33,8 +35,10 @@ pub use cluster::ClusterRef;
 pub use error::{Absent, CloudError, CloudResult, ErrorSort, Named};
 pub use objects::{MANAGER, NOT_SERVED, ObjectRef, Objects, from_kube};
 pub use owner::{ADDRESS, LINEAGE, TOKEN, split_tags};
+pub use policy::same_policy;
 pub use settings::{Settings, retry, timeouts};
 pub use token::Token;
+pub use tags::{Tags, lattice_tags, retag_lattice, tag_changes};
 
 /// The clouds of a run. Cheap to clone.
 #[derive(Clone)]

@@ -159,8 +159,7 @@ fn route_records(draft: &mut Draft<'_>, post: &routes::Post<'_>, zones: &[(&str,
             } else {
                 json!({ "type": "CNAME", "ttl": 60, "values": [name] })
             };
-            let part =
-                if zone.private { format!("record.{hostname}") } else { format!("public-record.{hostname}") };
+            let part = format!("record.{hostname}");
             draft.add(record(zone, post.at.part(&part), hostname, target));
         }
     }

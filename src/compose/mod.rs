@@ -24,6 +24,7 @@ mod node_groups;
 mod random;
 mod references;
 mod routes;
+mod security_groups;
 mod service_networks;
 mod site;
 mod spec;

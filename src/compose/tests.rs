@@ -223,3 +223,37 @@ fn the_same_stack_gives_the_same_graph() {
     let [one, other] = [shop(), shop()];
     assert!(one.resources.iter().eq(other.resources.iter()));
 }
+
+#[test]
+fn three_small_changes_touch_three_resources() {
+    let before = shop();
+    let mut changed = example("shop.toml");
+    changed.clusters["edge"].nodes["default"].size.max = 9;
+    changed.routes["cart"].rules[0].backends[1].weight = Some(5);
+    let association = &mut changed.service_networks["core"].associations["edge"];
+    association.security_groups = vec!["lattice-tls-clients".into()];
+    let after = composed(&changed);
+    assert!(before.resources.keys().eq(after.resources.keys()));
+    let differ = |address: &&Address| before.resources[*address].spec != after.resources[*address].spec;
+    let touched: Vec<&str> = after.resources.keys().filter(differ).map(Address::as_str).collect();
+    assert_eq!(touched, ["service_network.core/vpc.edge", "cluster.edge/nodes.default", "route.cart"]);
+}
+
+#[test]
+fn what_is_inside_a_cluster_is_torn_down_with_it() {
+    let shop = shop();
+    let inside = |resource: &crate::graph::Resource| {
+        resource
+            .edges
+            .iter()
+            .any(|edge| edge.to == at("cluster.apps-b") && edge.sort == crate::graph::Sort::Inside)
+    };
+    for address in shop.resources.keys().filter(|address| address.cluster() == Some("apps-b")) {
+        // The role of a controller lives in the account, not in the cluster.
+        assert!(inside(&shop.resources[address]) || address.as_str().ends_with("/role"), "{address}");
+    }
+    for address in ["route.inventory", "manifest.inventory/Service.inventory", "cluster.apps-b/nodes.default"]
+    {
+        assert!(inside(resource(&shop, address)), "{address}");
+    }
+}

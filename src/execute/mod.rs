@@ -79,6 +79,7 @@ pub async fn execute(
         outputs: BTreeMap::new(),
         outcome: Outcome::default(),
         started: BTreeMap::new(),
+        cancel: options.cancel.clone(),
         begun_at: cloud.clock().elapsed(),
     };
     run.go(locked, notes, options, emit).await
@@ -96,6 +97,7 @@ struct Run<'a> {
     outputs: BTreeMap<&'a Address, Json>,
     outcome: Outcome,
     started: BTreeMap<usize, Duration>,
+    cancel: watch::Receiver<Cancel>,
     begun_at: Duration,
 }
 
@@ -219,6 +221,7 @@ impl<'a> Run<'a> {
             notes: self.notes.clone(),
             limit: step.timeout.unwrap_or(limit),
             started: clock.elapsed(),
+            cancel: self.cancel.clone(),
         };
         Ok((work, entries))
     }
@@ -280,6 +283,8 @@ impl<'a> Run<'a> {
                     self.schedule.done(number);
                     emit(Event::StepDone { step: number, address, action, took });
                 }
+                // It goes on in the next run.
+                Err(error) if error.sort == ErrorSort::Interrupted => self.skip(vec![number], None, emit),
                 Err(error) => {
                     self.outcome.failed.push((address.clone(), error.clone()));
                     emit(Event::StepFailed { step: number, address: address.clone(), action, error, took });
@@ -403,7 +408,7 @@ fn after(step: &Step, result: &CloudResult<Option<Object>>, locked: &Locked) -> 
     match result {
         Ok(Some(object)) => Some(Entry::Done { address, object: object.clone() }),
         Ok(None) => Some(Entry::Gone { address, deposed: step.id.clone().filter(|_| step.deposed) }),
-        Err(error) if error.sort == ErrorSort::Unreachable => None,
+        Err(error) if matches!(error.sort, ErrorSort::Unreachable | ErrorSort::Interrupted) => None,
         Err(error) => {
             locked.state().records.get(&address)?;
             Some(Entry::Failed { address, error: error.to_string() })

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
+use super::Cancel;
 use super::limits::Limits;
 use crate::change::Action;
 use crate::cloud::{CloudError, CloudResult, Cx, ErrorSort};
@@ -42,6 +44,7 @@ pub(super) struct Work<'a> {
     pub(super) notes: UnboundedSender<(usize, Note)>,
     pub(super) limit: Duration,
     pub(super) started: Duration,
+    pub(super) cancel: watch::Receiver<Cancel>,
 }
 
 /// Carries it out. The object that is there then; none after a delete.
@@ -84,8 +87,13 @@ impl Work<'_> {
             let operation = format!("waiting for {} {}", self.kind.shape().title, self.step.address);
             return Err(CloudError::new(ErrorSort::Other, operation, words));
         }
-        self.cx.cloud().clock().sleep(self.kind.shape().timing.poll).await;
-        Ok(())
+        let mut cancel = self.cancel.clone();
+        let stopped = cancel.wait_for(|told| *told != Cancel::No);
+        let clock = self.cx.cloud().clock();
+        tokio::select! {
+            () = clock.sleep(self.kind.shape().timing.poll) => Ok(()),
+            Ok(_) = stopped => Err(CloudError::new(ErrorSort::Interrupted, "waiting", what)),
+        }
     }
 
     async fn find(&self, spec: &Json, id: Option<&str>) -> CloudResult<Option<FoundAny>> {

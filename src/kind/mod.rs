@@ -3,10 +3,18 @@
 //! A kind is data and four calls. Waiting, diffing, retrying and journaling are the engine's. No kind knows another
 //! kind, the plan, the state or the command line. One file a kind; a new kind is one file and one line in `ALL`.
 
+mod acm_certificate;
+mod acm_issued;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod erased;
+mod lattice_service_network;
+mod lattice_vpc_association;
+mod route53_record;
+mod route53_zone;
+mod route53_zone_association;
 mod value;
+mod zone_lookup;
 
 use std::future::Future;
 
@@ -20,7 +28,17 @@ pub use crate::live::{FoundAny, Ownership, Readiness};
 pub use erased::{AnyKind, Erased};
 
 /// Every kind there is, by name.
-pub const ALL: &[&dyn AnyKind] = &[&Erased(value::Value)];
+pub const ALL: &[&dyn AnyKind] = &[
+    &Erased(acm_certificate::AcmCertificate),
+    &Erased(acm_issued::AcmIssued),
+    &Erased(lattice_service_network::LatticeServiceNetwork),
+    &Erased(lattice_vpc_association::LatticeVpcAssociation),
+    &Erased(route53_record::Route53Record),
+    &Erased(route53_zone::Route53Zone),
+    &Erased(route53_zone_association::Route53ZoneAssociation),
+    &Erased(value::Value),
+    &Erased(zone_lookup::ZoneLookup),
+];
 
 /// One sort of resource: what the file says, what the cloud reports, and how to close the gap.
 pub trait Kind: Send + Sync + 'static {

@@ -307,3 +307,20 @@ async fn somebody_elses_is_never_deleted() {
     world.destroy(&stack).await;
     assert_eq!(shelf(|shelf| shelf.boxes.len()), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn b27_an_interrupted_run_abandons_waits_and_the_next_one_goes_on() {
+    let mut world = world();
+    let stack = graph(vec![boxed("a", "round", "red"), from(boxed("b", "round", "red"), "a")]);
+    fail("update box.a", ErrorSort::NotYet, false);
+    let plan = world.plan(&stack, &up()).await.expect("there is a plan");
+    let outcome = world.carry_out_until(&plan, std::time::Duration::from_secs(20)).await;
+    assert!(outcome.interrupted && outcome.failed.is_empty(), "{outcome:?}");
+    assert_eq!(outcome.took.as_secs(), 20);
+    assert!(world.state().records[&at("a")].open.is_some());
+    heal();
+    log();
+    let (_, outcome) = world.up(&stack).await;
+    assert!(outcome.is_complete());
+    assert_eq!(log(), ["update box.a", "create box.b", "update box.b"]);
+}

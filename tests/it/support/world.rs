@@ -16,6 +16,7 @@ use stack::plan::{Intent, Plan, Refusal, plan};
 use stack::sandbox::Sandbox;
 use stack::state::State;
 use stack::state::store::Store;
+use tokio::sync::watch;
 
 /// A sandbox and the folder of a state.
 pub struct World {
@@ -72,16 +73,29 @@ impl World {
     }
 
     pub async fn carry_out(&mut self, plan: &Plan) -> Outcome {
+        let (_keep, cancel) = watch::channel(Cancel::No);
+        self.carry_out_with(plan, cancel).await
+    }
+
+    /// Carries out and is told to stop after a while.
+    pub async fn carry_out_until(&mut self, plan: &Plan, stop: Duration) -> Outcome {
+        let (tell, cancel) = watch::channel(Cancel::No);
+        let stop = async {
+            tokio::time::sleep(stop).await;
+            drop(tell.send(Cancel::Stop));
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            outcome = self.carry_out_with(plan, cancel) => outcome,
+            () = stop => unreachable!("it never ends"),
+        }
+    }
+
+    async fn carry_out_with(&mut self, plan: &Plan, cancel: watch::Receiver<Cancel>) -> Outcome {
+        let cloud = self.cloud(Access::Write);
         let mut locked = self.store().lock("tests", &plan.lineage).expect("the state locks");
-        let (_keep, cancel) = tokio::sync::watch::channel(Cancel::No);
         let options = Options { parallel: None, cancel, who: "tests".into(), command: "test".into() };
         let events = &mut self.events;
-        let cloud = Cloud::new(Settings::through(
-            self.sandbox.door(),
-            self.sandbox.clock(),
-            "us-west-2",
-            Access::Write,
-        ));
         execute(&cloud, self.registry, &mut locked, plan, options, &mut |event| events.push(event))
             .await
             .expect("the state is kept")
