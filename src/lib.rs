@@ -53,6 +53,7 @@
 
 pub mod address;
 pub mod change;
+pub mod cli;
 pub mod clock;
 pub mod cloud;
 pub mod compose;

@@ -65,6 +65,7 @@ pub struct World {
     docs: BTreeMap<Key, Doc>,
     due: BTreeMap<(i64, u64), (Key, Event)>,
     now: i64,
+    wall: i64,
     drawn: u64,
     changes: Vec<Entry>,
     hooks: Hooks,
@@ -85,12 +86,23 @@ struct Hooks(&'static [(&'static str, Hook)]);
 impl World {
     /// An empty world at a time in milliseconds since 1970.
     pub fn new(now: i64) -> Self {
-        Self { now, hooks: Hooks(super::aws::HOOKS), ..Self::default() }
+        Self { now, wall: now, hooks: Hooks(super::aws::HOOKS), ..Self::default() }
     }
 
     /// The time in milliseconds since 1970.
     pub fn now(&self) -> i64 {
         self.now
+    }
+
+    /// The time by which signatures and tokens are judged: that of the machine, which `now` leaves behind where
+    /// durations are divided.
+    pub fn wall(&self) -> i64 {
+        self.wall
+    }
+
+    /// Sets the time by which signatures are judged.
+    pub fn set_wall(&mut self, wall: i64) {
+        self.wall = wall;
     }
 
     /// The time as documents hold it.
@@ -141,6 +153,24 @@ impl World {
             id: String::new(),
         };
         let within = move |key: &Key| key.account == account && key.region == region && key.table == table;
+        self.docs.range(first..).take_while(move |(key, _)| within(key))
+    }
+
+    /// The documents of one account and region in all tables whose names begin with `prefix`, by table and id.
+    pub fn under<'a>(
+        &'a self,
+        account: &'a str,
+        region: &'a str,
+        prefix: String,
+    ) -> impl Iterator<Item = (&'a Key, &'a Doc)> {
+        let first = Key {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            table: prefix.clone(),
+            id: String::new(),
+        };
+        let within =
+            move |key: &Key| key.account == account && key.region == region && key.table.starts_with(&prefix);
         self.docs.range(first..).take_while(move |(key, _)| within(key))
     }
 
@@ -246,6 +276,29 @@ impl World {
     /// Takes the changes since the last time, to be logged.
     pub fn take_changes(&mut self) -> Vec<Entry> {
         std::mem::take(&mut self.changes)
+    }
+
+    /// All content as changes that make it from nothing.
+    pub fn content(&self) -> Vec<Entry> {
+        let docs = self.docs.iter().map(|(key, doc)| Entry::Put(key.clone(), doc.clone()));
+        let due =
+            self.due.iter().map(|(at, (key, event))| Entry::Due(at.0, at.1, key.clone(), event.clone()));
+        docs.chain(due).chain([Entry::Drawn(self.drawn)]).collect()
+    }
+
+    /// Sets the time, without letting anything happen.
+    pub fn set_now(&mut self, now: i64) {
+        self.now = now;
+    }
+
+    /// Moves the time, everything due and every time that documents hold: see `super::times`.
+    pub fn shift(&mut self, millis: i64) {
+        self.now += millis;
+        let due = std::mem::take(&mut self.due);
+        self.due = due.into_iter().map(|((at, number), what)| ((at + millis, number), what)).collect();
+        for (key, doc) in &mut self.docs {
+            super::times::shift(&key.table, doc, millis);
+        }
     }
 
     /// Does again what was logged.

@@ -91,6 +91,7 @@ pub const SERVICES: &[&Service] =
 /// What hooks due in the world may name.
 pub const HOOKS: &[(&str, Hook)] = &[
     (super::controllers::HOOK, super::controllers::reconcile),
+    (super::kube::workloads::HOOK, super::kube::workloads::look),
     acm::ON_EXPIRE,
     acm::ON_ISSUE,
     acm::ON_RECORDS,
