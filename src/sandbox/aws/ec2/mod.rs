@@ -22,7 +22,6 @@ use serde_json::Value as Json;
 use super::{Answer, Operation, Protocol, Refusal, Service};
 use crate::sandbox::world::{ACCOUNT, Doc, Here, Key, World};
 
-pub use group::make as make_group;
 pub use interface::make as make_interface;
 pub use nat::due as nat_due;
 
