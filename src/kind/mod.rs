@@ -6,6 +6,9 @@
 #[cfg(test)]
 pub(crate) mod conformance;
 mod erased;
+mod kube_object;
+mod manifest;
+mod projection;
 
 use std::future::Future;
 
@@ -19,7 +22,7 @@ pub use crate::cloud::Ownership;
 pub use erased::{AnyKind, Erased, FoundAny};
 
 /// Every kind there is, by name.
-pub const ALL: &[&dyn AnyKind] = &[];
+pub const ALL: &[&dyn AnyKind] = &[&Erased(kube_object::KubeObject)];
 
 /// One sort of resource: what the file says, what the cloud reports, and how to close the gap.
 pub trait Kind: Send + Sync + 'static {
