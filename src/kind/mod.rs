@@ -5,10 +5,14 @@
 
 #[cfg(test)]
 pub(crate) mod conformance;
+mod crd_release;
 mod erased;
+mod gateway;
 mod kube_object;
 mod manifest;
 mod projection;
+mod route;
+mod webhook_certificate;
 
 use std::future::Future;
 
@@ -22,7 +26,13 @@ pub use crate::cloud::Ownership;
 pub use erased::{AnyKind, Erased, FoundAny};
 
 /// Every kind there is, by name.
-pub const ALL: &[&dyn AnyKind] = &[&Erased(kube_object::KubeObject)];
+pub const ALL: &[&dyn AnyKind] = &[
+    &Erased(crd_release::CrdRelease),
+    &Erased(gateway::Gateway),
+    &Erased(kube_object::KubeObject),
+    &Erased(route::Route),
+    &Erased(webhook_certificate::WebhookCertificate),
+];
 
 /// One sort of resource: what the file says, what the cloud reports, and how to close the gap.
 pub trait Kind: Send + Sync + 'static {
