@@ -8,6 +8,7 @@ mod clients;
 pub mod door;
 mod error;
 mod owner;
+pub mod policy;
 mod settings;
 mod watchman;
 

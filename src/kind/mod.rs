@@ -3,9 +3,11 @@
 //! A kind is data and four calls. Waiting, diffing, retrying and journaling are the engine's. No kind knows another
 //! kind, the plan, the state or the command line. One file a kind; a new kind is one file and one line in `ALL`.
 
+pub mod caller_lookup;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod erased;
+pub mod iam_role;
 
 use std::future::Future;
 
@@ -19,7 +21,7 @@ pub use crate::cloud::Ownership;
 pub use erased::{AnyKind, Erased, FoundAny};
 
 /// Every kind there is, by name.
-pub const ALL: &[&dyn AnyKind] = &[];
+pub const ALL: &[&dyn AnyKind] = &[&Erased(caller_lookup::CallerLookup), &Erased(iam_role::IamRole)];
 
 /// One sort of resource: what the file says, what the cloud reports, and how to close the gap.
 pub trait Kind: Send + Sync + 'static {
