@@ -1,0 +1,1 @@
+//! Clusters, their parts and EKS's refusals, through the real client.
