@@ -6,6 +6,7 @@ pub mod access;
 mod calls;
 mod clients;
 pub mod door;
+pub mod eks;
 mod error;
 mod owner;
 pub mod policy;

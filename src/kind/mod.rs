@@ -6,6 +6,8 @@
 pub mod caller_lookup;
 #[cfg(test)]
 pub(crate) mod conformance;
+pub mod eks_cluster;
+pub mod eks_cluster_lookup;
 mod erased;
 pub mod iam_role;
 

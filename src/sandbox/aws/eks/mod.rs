@@ -17,7 +17,7 @@ mod node_group_update;
 mod pod_identity;
 mod tags;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod update;
 
 use super::{Operation, Protocol, Service};
