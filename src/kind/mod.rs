@@ -6,8 +6,12 @@
 pub mod caller_lookup;
 #[cfg(test)]
 pub(crate) mod conformance;
+pub mod eks_access_entry;
+pub mod eks_addon;
 pub mod eks_cluster;
 pub mod eks_cluster_lookup;
+pub mod eks_node_group;
+pub mod eks_pod_identity;
 mod erased;
 pub mod iam_role;
 
