@@ -3,11 +3,19 @@
 //! A kind is data and four calls. Waiting, diffing, retrying and journaling are the engine's. No kind knows another
 //! kind, the plan, the state or the command line. One file a kind; a new kind is one file and one line in `ALL`.
 
+pub mod caller_lookup;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod crd_release;
+pub mod eks_access_entry;
+pub mod eks_addon;
+pub mod eks_cluster;
+pub mod eks_cluster_lookup;
+pub mod eks_node_group;
+pub mod eks_pod_identity;
 mod erased;
 mod gateway;
+pub mod iam_role;
 mod kube_object;
 mod manifest;
 mod projection;
@@ -27,8 +35,10 @@ pub use erased::{AnyKind, Erased, FoundAny};
 
 /// Every kind there is, by name.
 pub const ALL: &[&dyn AnyKind] = &[
+    &Erased(caller_lookup::CallerLookup),
     &Erased(crd_release::CrdRelease),
     &Erased(gateway::Gateway),
+    &Erased(iam_role::IamRole),
     &Erased(kube_object::KubeObject),
     &Erased(route::Route),
     &Erased(webhook_certificate::WebhookCertificate),

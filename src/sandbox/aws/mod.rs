@@ -3,6 +3,8 @@
 //! Handlers get the input as JSON in the words of the service's API and answer in the same. How requests and answers
 //! look on the wire is in `wire`, by protocol. A service is one folder or file here and one line in `SERVICES`.
 
+pub mod eks;
+pub mod iam;
 pub mod sts;
 pub mod wire;
 
@@ -81,13 +83,23 @@ pub struct Service {
 }
 
 /// Every service there is.
-pub const SERVICES: &[&Service] = &[&sts::SERVICE];
+pub const SERVICES: &[&Service] = &[&eks::SERVICE, &iam::SERVICE, &sts::SERVICE];
 
 /// What hooks due in the world may name.
 pub const HOOKS: &[(&str, Hook)] = &[
     (super::controllers::HOOK, super::controllers::reconcile),
     (super::kube::workloads::HOOK, super::kube::workloads::look),
+    (eks::addon::REVIEW, eks::addon::review),
+    (eks::life::ACTIVE, eks::life::active),
+    (eks::life::GONE, eks::life::gone),
+    (eks::life::GROUND, eks::life::ground),
+    (eks::life::UPDATED, eks::life::updated),
+    (eks::node::ACTIVE, eks::node::active),
+    (eks::node::GONE, eks::node::gone),
+    (eks::node::UPDATED, eks::node::updated),
 ];
 
 /// Puts in what a fresh account has: see each service.
-pub fn furnish(_world: &mut World) {}
+pub fn furnish(world: &mut World) {
+    iam::furnish(world);
+}
