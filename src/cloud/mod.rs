@@ -7,6 +7,7 @@ mod calls;
 mod clients;
 mod cluster;
 pub mod door;
+pub mod ec2;
 pub mod eks;
 mod error;
 mod kube;
@@ -16,6 +17,7 @@ mod owner;
 pub mod policy;
 mod settings;
 mod sorts;
+mod tags;
 mod token;
 mod watchman;
 
@@ -27,14 +29,16 @@ use crate::clock::Clock;
 use crate::door::Door;
 use crate::graph::Place;
 
+pub use crate::live::Ownership;
 pub use access::Access;
 pub use calls::Calls;
 pub use clients::Clients;
 pub use cluster::ClusterRef;
 pub use error::{Absent, CloudError, CloudResult, ErrorSort, Named};
 pub use objects::{MANAGER, NOT_SERVED, ObjectRef, Objects, from_kube};
-pub use owner::{ADDRESS, LINEAGE, Ownership, TOKEN, split_tags};
+pub use owner::{ADDRESS, LINEAGE, TOKEN, split_tags};
 pub use settings::{Settings, retry, timeouts};
+pub use tags::{Tags, lattice_tags, retag_lattice, tag_changes};
 pub use token::Token;
 
 /// The clouds of a run. Cheap to clone.
