@@ -8,6 +8,7 @@ mod clients;
 mod cluster;
 pub mod door;
 pub mod ec2;
+pub mod eks;
 mod error;
 mod kube;
 mod line;

@@ -5,6 +5,8 @@
 
 pub mod acm;
 pub mod ec2;
+pub mod eks;
+pub mod iam;
 pub mod lattice;
 pub mod route53;
 pub mod sts;
@@ -85,8 +87,15 @@ pub struct Service {
 }
 
 /// Every service there is.
-pub const SERVICES: &[&Service] =
-    &[&acm::SERVICE, &ec2::SERVICE, &lattice::SERVICE, &route53::SERVICE, &sts::SERVICE];
+pub const SERVICES: &[&Service] = &[
+    &acm::SERVICE,
+    &ec2::SERVICE,
+    &eks::SERVICE,
+    &iam::SERVICE,
+    &lattice::SERVICE,
+    &route53::SERVICE,
+    &sts::SERVICE,
+];
 
 /// What hooks due in the world may name.
 pub const HOOKS: &[(&str, Hook)] = &[
@@ -97,10 +106,19 @@ pub const HOOKS: &[(&str, Hook)] = &[
     acm::ON_RECORDS,
     (ec2::NAT_HOOK, ec2::nat_due),
     (lattice::DRAINED, lattice::drained),
+    (eks::addon::REVIEW, eks::addon::review),
+    (eks::life::ACTIVE, eks::life::active),
+    (eks::life::GONE, eks::life::gone),
+    (eks::life::GROUND, eks::life::ground),
+    (eks::life::UPDATED, eks::life::updated),
+    (eks::node::ACTIVE, eks::node::active),
+    (eks::node::GONE, eks::node::gone),
+    (eks::node::UPDATED, eks::node::updated),
 ];
 
 /// Puts in what a fresh account has: see each service.
 pub fn furnish(world: &mut World) {
     ec2::furnish(world);
+    iam::furnish(world);
     route53::furnish(world);
 }
