@@ -3,6 +3,7 @@
 //! Handlers get the input as JSON in the words of the service's API and answer in the same. How requests and answers
 //! look on the wire is in `wire`, by protocol. A service is one folder or file here and one line in `SERVICES`.
 
+pub mod elb;
 pub mod sts;
 pub mod wire;
 
@@ -81,7 +82,7 @@ pub struct Service {
 }
 
 /// Every service there is.
-pub const SERVICES: &[&Service] = &[&sts::SERVICE];
+pub const SERVICES: &[&Service] = &[&elb::SERVICE, &sts::SERVICE];
 
 /// What hooks due in the world may name.
 pub const HOOKS: &[(&str, Hook)] = &[(super::controllers::HOOK, super::controllers::reconcile)];
