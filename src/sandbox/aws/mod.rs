@@ -85,7 +85,10 @@ pub struct Service {
 pub const SERVICES: &[&Service] = &[&elb::SERVICE, &sts::SERVICE];
 
 /// What hooks due in the world may name.
-pub const HOOKS: &[(&str, Hook)] = &[(super::controllers::HOOK, super::controllers::reconcile)];
+pub const HOOKS: &[(&str, Hook)] = &[
+    (super::controllers::HOOK, super::controllers::reconcile),
+    (super::controllers::LATER, super::controllers::reconcile_later),
+];
 
 /// Puts in what a fresh account has: see each service.
 pub fn furnish(_world: &mut World) {}

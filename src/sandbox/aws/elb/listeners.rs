@@ -20,7 +20,7 @@ pub(super) fn forwards(actions: &Json, group: &str) -> bool {
 }
 
 /// Actions as they are told: numbers as numbers, a lone target group in both places, target groups that exist.
-pub(super) fn actions(here: &Here<'_>, input: &Json) -> Result<Json, Refusal> {
+pub fn actions(here: &Here<'_>, input: &Json) -> Result<Json, Refusal> {
     let mut actions = listed(input);
     for action in &mut actions {
         if let Some(order) = number(&action["Order"]) {

@@ -16,7 +16,7 @@ const INITIAL: i64 = 30_000;
 pub fn create(here: &mut Here<'_>, input: &Json) -> Answer {
     let name = text(input, "Name").to_owned();
     check_name(&name)?;
-    let doc = document(here, input, &name);
+    let doc = document(input, &name);
     if let Some(there) = first(here, TARGET_GROUP, |doc| doc["TargetGroupName"] == name.as_str()) {
         let same = ["Protocol", "Port", "VpcId", "TargetType", "ProtocolVersion"]
             .iter()
@@ -42,7 +42,7 @@ pub fn create(here: &mut Here<'_>, input: &Json) -> Answer {
     Ok(json!({ "TargetGroups": [doc] }))
 }
 
-fn document(here: &Here<'_>, input: &Json, name: &str) -> Doc {
+fn document(input: &Json, name: &str) -> Doc {
     let protocol = input["Protocol"].as_str().unwrap_or("HTTP");
     let application = matches!(protocol, "HTTP" | "HTTPS");
     let mut doc = json!({
