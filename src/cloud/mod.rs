@@ -8,7 +8,9 @@ mod clients;
 pub mod door;
 mod error;
 mod owner;
+mod policy;
 mod settings;
+mod tags;
 mod watchman;
 
 use std::collections::BTreeMap;
@@ -24,7 +26,9 @@ pub use calls::Calls;
 pub use clients::Clients;
 pub use error::{Absent, CloudError, CloudResult, ErrorSort, Named};
 pub use owner::{ADDRESS, LINEAGE, Ownership, TOKEN, split_tags};
+pub use policy::same_policy;
 pub use settings::{Settings, retry, timeouts};
+pub use tags::{Tags, lattice_tags, retag_lattice, tag_changes};
 
 /// The clouds of a run. Cheap to clone.
 #[derive(Clone)]

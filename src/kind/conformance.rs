@@ -94,8 +94,8 @@ async fn settle(kind: &dyn AnyKind, cx: &Cx, id: &str, wanted: &Json) -> FoundAn
         let found = found.unwrap_or_else(|| panic!("{name} {id} was made and is not found"));
         match &found.readiness {
             Readiness::Ready if holds(&found.spec, wanted) => return found,
-            Readiness::Pending(_)
-                if !holds(&found.spec, wanted) && updates == 0 || found.readiness == Readiness::Ready =>
+            Readiness::Ready | Readiness::Pending(_)
+                if !holds(&found.spec, wanted) && (updates == 0 || found.readiness == Readiness::Ready) =>
             {
                 updates += 1;
                 assert!(

@@ -6,6 +6,8 @@
 #[cfg(test)]
 pub(crate) mod conformance;
 mod erased;
+mod lattice_service_network;
+mod lattice_vpc_association;
 
 use std::future::Future;
 
@@ -19,7 +21,10 @@ pub use crate::cloud::Ownership;
 pub use erased::{AnyKind, Erased, FoundAny};
 
 /// Every kind there is, by name.
-pub const ALL: &[&dyn AnyKind] = &[];
+pub const ALL: &[&dyn AnyKind] = &[
+    &Erased(lattice_service_network::LatticeServiceNetwork),
+    &Erased(lattice_vpc_association::LatticeVpcAssociation),
+];
 
 /// One sort of resource: what the file says, what the cloud reports, and how to close the gap.
 pub trait Kind: Send + Sync + 'static {

@@ -3,7 +3,10 @@
 //! Handlers get the input as JSON in the words of the service's API and answer in the same. How requests and answers
 //! look on the wire is in `wire`, by protocol. A service is one folder or file here and one line in `SERVICES`.
 
+pub mod acm;
 pub mod elb;
+pub mod lattice;
+pub mod route53;
 pub mod sts;
 pub mod wire;
 
@@ -82,13 +85,20 @@ pub struct Service {
 }
 
 /// Every service there is.
-pub const SERVICES: &[&Service] = &[&elb::SERVICE, &sts::SERVICE];
+pub const SERVICES: &[&Service] =
+    &[&acm::SERVICE, &elb::SERVICE, &lattice::SERVICE, &route53::SERVICE, &sts::SERVICE];
 
 /// What hooks due in the world may name.
 pub const HOOKS: &[(&str, Hook)] = &[
     (super::controllers::HOOK, super::controllers::reconcile),
     (super::controllers::LATER, super::controllers::reconcile_later),
+    acm::ON_EXPIRE,
+    acm::ON_ISSUE,
+    acm::ON_RECORDS,
+    (lattice::DRAINED, lattice::drained),
 ];
 
 /// Puts in what a fresh account has: see each service.
-pub fn furnish(_world: &mut World) {}
+pub fn furnish(world: &mut World) {
+    route53::furnish(world);
+}

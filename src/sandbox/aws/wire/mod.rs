@@ -122,7 +122,8 @@ pub fn write(service: &Service, operation: &Operation, answer: Answer) -> Respon
             if epoch {
                 epochs(&mut answer);
             }
-            respond(status, "application/json", answer.to_string())
+            let body = if status == 204 { String::new() } else { answer.to_string() };
+            respond(status, "application/json", body)
         }
         Protocol::AwsJson => {
             epochs(&mut answer);
