@@ -5,12 +5,18 @@
 pub mod access;
 mod calls;
 mod clients;
+mod cluster;
 pub mod door;
 mod error;
+mod kube;
+mod line;
+mod objects;
 mod owner;
 mod policy;
 mod settings;
 mod tags;
+mod sorts;
+mod token;
 mod watchman;
 
 use std::collections::BTreeMap;
@@ -24,11 +30,14 @@ use crate::graph::Place;
 pub use access::Access;
 pub use calls::Calls;
 pub use clients::Clients;
+pub use cluster::ClusterRef;
 pub use error::{Absent, CloudError, CloudResult, ErrorSort, Named};
+pub use objects::{MANAGER, NOT_SERVED, ObjectRef, Objects, from_kube};
 pub use owner::{ADDRESS, LINEAGE, Ownership, TOKEN, split_tags};
 pub use policy::same_policy;
 pub use settings::{Settings, retry, timeouts};
 pub use tags::{Tags, lattice_tags, retag_lattice, tag_changes};
+pub use token::Token;
 
 /// The clouds of a run. Cheap to clone.
 #[derive(Clone)]
@@ -38,12 +47,18 @@ struct Shared {
     settings: Settings,
     calls: Calls,
     clients: Mutex<BTreeMap<Place, Clients>>,
+    clusters: Mutex<BTreeMap<ClusterRef, Arc<tokio::sync::OnceCell<Objects>>>>,
 }
 
 impl Cloud {
     /// Nothing is sent yet.
     pub fn new(settings: Settings) -> Self {
-        Self(Arc::new(Shared { settings, calls: Calls::default(), clients: Mutex::default() }))
+        Self(Arc::new(Shared {
+            settings,
+            calls: Calls::default(),
+            clients: Mutex::default(),
+            clusters: Mutex::default(),
+        }))
     }
 
     /// What was sent so far.

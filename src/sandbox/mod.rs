@@ -9,6 +9,7 @@ pub mod controllers;
 mod door;
 mod faults;
 pub mod kube;
+pub mod releases;
 pub mod world;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -144,6 +144,24 @@ impl World {
         self.docs.range(first..).take_while(move |(key, _)| within(key))
     }
 
+    /// The documents of one account and region in all tables whose names begin with `prefix`, by table and id.
+    pub fn under<'a>(
+        &'a self,
+        account: &'a str,
+        region: &'a str,
+        prefix: String,
+    ) -> impl Iterator<Item = (&'a Key, &'a Doc)> {
+        let first = Key {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            table: prefix.clone(),
+            id: String::new(),
+        };
+        let within =
+            move |key: &Key| key.account == account && key.region == region && key.table.starts_with(&prefix);
+        self.docs.range(first..).take_while(move |(key, _)| within(key))
+    }
+
     /// Every document.
     pub fn all(&self) -> impl Iterator<Item = (&Key, &Doc)> {
         self.docs.iter()

@@ -96,6 +96,7 @@ pub const HOOKS: &[(&str, Hook)] = &[
     acm::ON_ISSUE,
     acm::ON_RECORDS,
     (lattice::DRAINED, lattice::drained),
+    (super::kube::workloads::HOOK, super::kube::workloads::look),
 ];
 
 /// Puts in what a fresh account has: see each service.
