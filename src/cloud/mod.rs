@@ -14,8 +14,8 @@ mod objects;
 mod owner;
 mod policy;
 mod settings;
-mod tags;
 mod sorts;
+mod tags;
 mod token;
 mod watchman;
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::sandbox::kube;
 use crate::sandbox::world::{Doc, Here, Key, World};
 
 /// A sort of object: its API group (`core` for none) and plural.
@@ -45,6 +46,8 @@ pub(super) fn route_kind(sort: Sort) -> &'static str {
 pub(super) struct Cluster<'a> {
     /// The account and region, and the world.
     pub here: Here<'a>,
+    /// Its key in `eks/cluster`.
+    key: Key,
     /// Its name.
     pub name: String,
     /// Its VPC.
@@ -63,6 +66,7 @@ impl<'a> Cluster<'a> {
             vpc: text("vpcId"),
             node_group: text("clusterSecurityGroupId"),
             name: key.id.clone(),
+            key: key.clone(),
             here: Here {
                 world,
                 account: key.account.clone(),
@@ -94,40 +98,30 @@ impl<'a> Cluster<'a> {
         object["metadata"]["uid"] = json!(uid);
         object["metadata"]["creationTimestamp"] = json!(self.here.world.timestamp());
         object["metadata"]["generation"] = json!(1);
-        object["metadata"]["resourceVersion"] = json!((self.here.world.revision + 1).to_string());
-        let key = id_of(&object);
-        self.here.put(&self.table(sort), &key, object);
+        let key = self.here.key(&self.table(sort), &id_of(&object));
+        kube::write(self.here.world, &self.key, &key, object);
     }
 
     /// Changes an object as it is stored now. Without effect nothing is written; a deleted object that loses its last
     /// finalizer is gone. Gives what the object is then.
     pub fn change(&mut self, sort: Sort, object: &Doc, how: impl FnOnce(&mut Doc)) -> Option<Doc> {
-        let table = self.table(sort);
-        let key = id_of(object);
-        let old = self.here.get(&table, &key)?.clone();
+        let key = self.here.key(&self.table(sort), &id_of(object));
+        let old = self.here.world.get(&key)?.clone();
         let mut new = old.clone();
         how(&mut new);
         if new == old {
             return Some(old);
         }
-        if deleting(&new) && finalizers(&new).is_empty() {
-            self.here.remove(&table, &key);
-            return None;
-        }
         if new["spec"] != old["spec"] {
             new["metadata"]["generation"] = json!(old["metadata"]["generation"].as_i64().unwrap_or(1) + 1);
         }
-        new["metadata"]["resourceVersion"] = json!((self.here.world.revision + 1).to_string());
-        self.here.put(&table, &key, new.clone());
-        Some(new)
+        kube::write(self.here.world, &self.key, &key, new);
+        kube::settle(self.here.world, &self.key);
+        self.here.world.get(&key).cloned()
     }
 
     /// Deletes an object: at once, or once its finalizers are gone.
     pub fn delete(&mut self, sort: Sort, object: &Doc) {
-        if finalizers(object).is_empty() {
-            self.here.remove(&self.table(sort), &id_of(object));
-            return;
-        }
         let now = self.here.world.timestamp();
         self.change(sort, object, |object| {
             if !deleting(object) {

@@ -4,9 +4,8 @@ use serde_json::{Value as Json, json};
 
 use super::cluster::{CRD, Cluster, DEPLOYMENT, NODE, SERVICE_ACCOUNT, list, text};
 use super::{Wake, condition};
-use crate::sandbox::world::{Doc, Here};
+use crate::sandbox::world::{Doc, Here, Key};
 
-const TABLE: &str = "controllers/process";
 /// How often something that may come right by itself is tried again.
 const RETRY: i64 = 15_000;
 
@@ -22,24 +21,26 @@ pub(super) struct Controller {
     pub needs: &'static [&'static str],
 }
 
-/// A process that runs: the id of its memory, and the Deployment as it is.
+/// A process that runs: where its memory is, and the Deployment as it is.
 pub(super) struct Process {
-    pub id: String,
+    memory: Key,
     pub deployment: Doc,
 }
 
 /// The running process of a controller, if it is alive. A new one looks at once which CRDs there are.
 pub(super) fn alive(cluster: &mut Cluster<'_>, of: &Controller, wake: &mut Wake) -> Option<Process> {
-    let id = format!("{}/{}", cluster.name, of.deployment);
+    // Beside the objects of the cluster, so that it goes with them.
+    let table = format!("kube/{}/controllers/processes", cluster.name);
+    let id = cluster.here.key(&table, of.deployment);
     let Some(deployment) = cluster.object(DEPLOYMENT, of.namespace, of.deployment) else {
-        cluster.here.remove(TABLE, &id);
+        cluster.here.world.remove(&id);
         return None;
     };
     let identity = json!([deployment["metadata"]["uid"], deployment["spec"]["template"]]);
-    let known = cluster.here.get(TABLE, &id).is_some_and(|doc| doc["identity"] == identity);
-    let crashing = known && cluster.here.get(TABLE, &id).is_some_and(|doc| doc["crashing"] == true);
-    if !crashing && !condition::holds(&deployment, "Available") || list_empty(cluster) {
-        cluster.here.remove(TABLE, &id);
+    let known = cluster.here.world.get(&id).is_some_and(|doc| doc["identity"] == identity);
+    let crashing = known && cluster.here.world.get(&id).is_some_and(|doc| doc["crashing"] == true);
+    if !condition::holds(&deployment, "Available") || cluster.objects(NODE).is_empty() {
+        cluster.here.world.remove(&id);
         wake.within(RETRY);
         return None;
     }
@@ -48,47 +49,24 @@ pub(super) fn alive(cluster: &mut Cluster<'_>, of: &Controller, wake: &mut Wake)
         return None;
     }
     if !known || crashing {
-        start(cluster, of, &id, &identity, &deployment, wake)?;
+        start(cluster, of, &id, &identity, wake)?;
     }
-    Some(Process { id, deployment })
-}
-
-fn list_empty(cluster: &Cluster<'_>) -> bool {
-    cluster.objects(NODE).is_empty()
+    Some(Process { memory: id, deployment })
 }
 
 /// A process starts: it detects the CRDs, or crashes for want of them.
 fn start(
     cluster: &mut Cluster<'_>,
     of: &Controller,
-    id: &str,
+    id: &Key,
     identity: &Json,
-    deployment: &Doc,
     wake: &mut Wake,
 ) -> Option<()> {
     let crds: Vec<String> = cluster.objects(CRD).iter().flat_map(served).collect();
     let missing = of.needs.iter().any(|need| !crds.iter().any(|crd| crd == need));
     let doc = json!({ "identity": identity, "crds": crds, "crashing": missing });
-    if cluster.here.get(TABLE, id) != Some(&doc) {
-        cluster.here.put(TABLE, id, doc);
-    }
-    let now = cluster.here.world.timestamp();
-    let said = match missing {
-        true => condition::Condition {
-            kind: "Available",
-            status: "False",
-            reason: "MinimumReplicasUnavailable",
-            message: "Deployment does not have minimum availability.",
-        },
-        false => condition::Condition {
-            kind: "Available",
-            status: "True",
-            reason: "MinimumReplicasAvailable",
-            message: "Deployment has minimum availability.",
-        },
-    };
-    if condition::holds(deployment, "Available") == missing {
-        cluster.change(DEPLOYMENT, deployment, |object| condition::set_in(object, &said, &now));
+    if cluster.here.world.get(id) != Some(&doc) {
+        cluster.here.world.put(id.clone(), doc);
     }
     if missing {
         wake.within(2 * RETRY);
@@ -108,20 +86,20 @@ fn served(crd: &Doc) -> Vec<String> {
 
 /// Whether the process found all of these when it started.
 pub(super) fn detected(here: &Here<'_>, process: &Process, crds: &[&str]) -> bool {
-    let memory = here.get(TABLE, &process.id);
+    let memory = here.world.get(&process.memory);
     let found = memory.map(|doc| list(&doc["crds"]).to_vec()).unwrap_or_default();
     crds.iter().all(|crd| found.iter().any(|one| one == crd))
 }
 
 /// What the process remembers under a name.
 pub(super) fn recall(here: &Here<'_>, process: &Process, name: &str) -> Json {
-    here.get(TABLE, &process.id).map_or(Json::Null, |doc| doc["memory"][name].clone())
+    here.world.get(&process.memory).map_or(Json::Null, |doc| doc["memory"][name].clone())
 }
 
 /// Lets the process remember something.
 pub(super) fn remember(here: &mut Here<'_>, process: &Process, name: &str, what: Json) {
     if recall(here, process, name) != what {
-        here.change(TABLE, &process.id, |doc| doc["memory"][name] = what);
+        here.world.change(&process.memory, |doc| doc["memory"][name] = what);
     }
 }
 

@@ -22,6 +22,7 @@ use super::cluster::{
 use super::process::{Controller, Process, alive, detected};
 use crate::sandbox::world::Doc;
 use stack::{Options, Stack};
+pub(super) use status::parent as tell_parent;
 
 /// What it takes for the controller to act.
 const CONTROLLER: Controller = Controller {
