@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::sandbox::kube;
-use crate::sandbox::world::{Doc, Here, Key, World};
+use crate::sandbox::world::{Doc, Event, Here, Key, World};
 
 /// A sort of object: its API group (`core` for none) and plural.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +74,14 @@ impl<'a> Cluster<'a> {
                 principal: format!("arn:aws:sts::{}:assumed-role/controller/pod", key.account),
             },
         })
+    }
+
+    /// Lets those who look after pods look again.
+    pub fn nudge_workloads(&mut self) {
+        if !self.here.world.awaits(&self.key, kube::workloads::HOOK) {
+            let event = Event::Hook(kube::workloads::HOOK.to_owned());
+            self.here.world.after(1_000, &self.key, event);
+        }
     }
 
     /// The table of a sort of object.

@@ -14,8 +14,9 @@ mod process;
 #[cfg(test)]
 mod tests;
 
-use super::world::{Event, Key, World};
-use cluster::Cluster;
+use super::kube;
+use super::world::{Doc, Event, Key, World};
+use cluster::{CRD, Cluster};
 
 /// The hook that lets the controllers of a cluster look at everything again.
 pub const HOOK: &str = "controllers";
@@ -57,6 +58,13 @@ pub fn reconcile(world: &mut World, key: &Key) {
 /// The same for the key that waiting is noted under.
 pub fn reconcile_later(world: &mut World, later: &Key) {
     reconcile(world, &Key { table: "eks/cluster".to_owned(), ..later.clone() });
+}
+
+/// Whether the pods of a Deployment crash: those of a controller that does not start without its CRDs.
+pub fn crashes(world: &World, cluster: &Key, deployment: &Doc) -> bool {
+    let of = [lbc::CONTROLLER, lattice::CONTROLLER];
+    let own = of.iter().find(|of| of.deployed(deployment));
+    own.is_some_and(|of| process::lacks(&kube::list(world, cluster, CRD.0, CRD.1), of))
 }
 
 /// When to look again.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::cluster::{CRD, Cluster, DEPLOYMENT, NODE, SERVICE_ACCOUNT, list, text};
+use super::cluster::{CRD, Cluster, DEPLOYMENT, NODE, SERVICE_ACCOUNT, list, name, namespace, text};
 use super::{Wake, condition};
 use crate::sandbox::world::{Doc, Here, Key};
 
@@ -21,6 +21,13 @@ pub(super) struct Controller {
     pub needs: &'static [&'static str],
 }
 
+impl Controller {
+    /// Whether this is its Deployment.
+    pub fn deployed(&self, deployment: &Doc) -> bool {
+        name(deployment) == self.deployment && namespace(deployment) == self.namespace
+    }
+}
+
 /// A process that runs: where its memory is, and the Deployment as it is.
 pub(super) struct Process {
     memory: Key,
@@ -37,10 +44,19 @@ pub(super) fn alive(cluster: &mut Cluster<'_>, of: &Controller, wake: &mut Wake)
         return None;
     };
     let identity = json!([deployment["metadata"]["uid"], deployment["spec"]["template"]]);
+    if lacks(&cluster.objects(CRD), of) {
+        cluster.here.world.remove(&id);
+        cluster.nudge_workloads();
+        wake.within(RETRY);
+        return None;
+    }
     let known = cluster.here.world.get(&id).is_some_and(|doc| doc["identity"] == identity);
-    let crashing = known && cluster.here.world.get(&id).is_some_and(|doc| doc["crashing"] == true);
     if !condition::holds(&deployment, "Available") || cluster.objects(NODE).is_empty() {
         cluster.here.world.remove(&id);
+        // Pods that crashed for want of something are not told when it comes.
+        if !lacks(&cluster.objects(CRD), of) {
+            cluster.nudge_workloads();
+        }
         wake.within(RETRY);
         return None;
     }
@@ -48,31 +64,18 @@ pub(super) fn alive(cluster: &mut Cluster<'_>, of: &Controller, wake: &mut Wake)
         wake.within(RETRY);
         return None;
     }
-    if !known || crashing {
-        start(cluster, of, &id, &identity, wake)?;
+    if !known {
+        let crds: Vec<String> = cluster.objects(CRD).iter().flat_map(served).collect();
+        let doc = json!({ "identity": identity, "crds": crds });
+        cluster.here.world.put(id.clone(), doc);
     }
     Some(Process { memory: id, deployment })
 }
 
-/// A process starts: it detects the CRDs, or crashes for want of them.
-fn start(
-    cluster: &mut Cluster<'_>,
-    of: &Controller,
-    id: &Key,
-    identity: &Json,
-    wake: &mut Wake,
-) -> Option<()> {
-    let crds: Vec<String> = cluster.objects(CRD).iter().flat_map(served).collect();
-    let missing = of.needs.iter().any(|need| !crds.iter().any(|crd| crd == need));
-    let doc = json!({ "identity": identity, "crds": crds, "crashing": missing });
-    if cluster.here.world.get(id) != Some(&doc) {
-        cluster.here.world.put(id.clone(), doc);
-    }
-    if missing {
-        wake.within(2 * RETRY);
-        return None;
-    }
-    Some(())
+/// Whether something is not served that a controller does not start without.
+pub(super) fn lacks(crds: &[Doc], of: &Controller) -> bool {
+    let there: Vec<String> = crds.iter().flat_map(served).collect();
+    of.needs.iter().any(|need| !there.iter().any(|crd| crd == need))
 }
 
 /// `<plural>.<group>/<version>` for each version that an established CRD serves, and `<plural>.<group>`.

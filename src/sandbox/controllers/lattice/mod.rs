@@ -26,7 +26,7 @@ const RETRY: i64 = 5_000;
 const PREFIX: &str = "application-networking.k8s.aws/";
 
 /// What it takes for the controller to act.
-const CONTROLLER: Controller = Controller {
+pub(super) const CONTROLLER: Controller = Controller {
     namespace: "aws-application-networking-system",
     deployment: "gateway-api-controller",
     service_account: "gateway-api-controller",

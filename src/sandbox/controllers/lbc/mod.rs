@@ -25,7 +25,7 @@ use stack::{Options, Stack};
 pub(super) use status::parent as tell_parent;
 
 /// What it takes for the controller to act.
-const CONTROLLER: Controller = Controller {
+pub(super) const CONTROLLER: Controller = Controller {
     namespace: "kube-system",
     deployment: "aws-load-balancer-controller",
     service_account: "aws-load-balancer-controller",

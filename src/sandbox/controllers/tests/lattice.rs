@@ -204,6 +204,7 @@ fn it_does_not_start_without_its_crds() {
     setting.class("amazon-vpc-lattice", NAME);
     setting.run(60);
     assert_eq!(condition(&setting.the(CLASS, "amazon-vpc-lattice"), "Accepted").0, "");
+    assert_eq!(condition(&setting.the(DEPLOYMENT, DEPLOYED), "Available").0, "False");
     setting.crds(CRDS);
     setting.run(120);
     assert_eq!(condition(&setting.the(CLASS, "amazon-vpc-lattice"), "Accepted").0, "True");
