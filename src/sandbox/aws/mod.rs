@@ -8,6 +8,7 @@ pub mod elb;
 pub mod lattice;
 pub mod route53;
 pub mod sts;
+pub mod tagging;
 pub mod wire;
 
 use serde_json::Value as Json;
@@ -86,7 +87,7 @@ pub struct Service {
 
 /// Every service there is.
 pub const SERVICES: &[&Service] =
-    &[&acm::SERVICE, &elb::SERVICE, &lattice::SERVICE, &route53::SERVICE, &sts::SERVICE];
+    &[&acm::SERVICE, &elb::SERVICE, &lattice::SERVICE, &route53::SERVICE, &sts::SERVICE, &tagging::SERVICE];
 
 /// What hooks due in the world may name.
 pub const HOOKS: &[(&str, Hook)] = &[
