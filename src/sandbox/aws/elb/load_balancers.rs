@@ -150,6 +150,7 @@ fn attach(here: &mut Here<'_>, doc: &Doc) {
     for zone in listed(&doc["AvailabilityZones"]) {
         let id = here.world.draw("eni-0", 16);
         let hosts = id.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        let address = free_address(here, text(&zone, "SubnetId"));
         let mut interface = json!({
             "networkInterfaceId": id,
             "subnetId": zone["SubnetId"],
@@ -161,7 +162,7 @@ fn attach(here: &mut Here<'_>, doc: &Doc) {
             "description": description(doc),
             "requesterId": "amazon-elb",
             "requesterManaged": true,
-            "privateIpAddress": format!("10.0.{}.{}", hosts / 250 % 250, hosts % 250 + 4),
+            "privateIpAddress": address,
             "groupSet": group_set(here, &doc["SecurityGroups"]),
             "tagSet": [],
         });
@@ -172,6 +173,14 @@ fn attach(here: &mut Here<'_>, doc: &Doc) {
         }
         here.put("ec2/network-interface", &id, interface);
     }
+}
+
+/// The first address of a subnet that no interface has; AWS keeps the first four.
+fn free_address(here: &Here<'_>, subnet: &str) -> Option<String> {
+    let range = here.get("ec2/subnet", subnet)?["cidrBlock"].as_str()?.parse::<ipnet::Ipv4Net>().ok()?;
+    let taken = here.list("ec2/network-interface");
+    let is_free = |address: &String| !taken.iter().any(|one| one["privateIpAddress"] == address.as_str());
+    range.hosts().skip(3).map(|address| address.to_string()).find(is_free)
 }
 
 fn group_set(here: &Here<'_>, groups: &Json) -> Json {

@@ -35,7 +35,7 @@ pub fn create(here: &mut Here<'_>, input: &Json) -> Answer {
 }
 
 fn check_free(here: &Here<'_>, listener: &str, priority: i64) -> Result<(), Refusal> {
-    let taken = |doc: &Doc| doc["_listener"] == listener && doc["Priority"] == priority.to_string();
+    let taken = |doc: &Doc| doc["_listener"] == listener && number(&doc["Priority"]) == Some(priority);
     match here.list(RULE).iter().any(taken) {
         true => Err(Refusal::bad("PriorityInUse", format!("Priority '{priority}' is currently in use"))),
         false => Ok(()),

@@ -173,7 +173,7 @@ impl Scope<'_, '_> {
                 listener.rules.extend(drafts);
             }
         }
-        listener.rules.sort_by(|one, other| other.precedence.cmp(&one.precedence));
+        listener.rules.sort_by_key(|rule| std::cmp::Reverse(rule.precedence));
         Ok(Some(listener))
     }
 

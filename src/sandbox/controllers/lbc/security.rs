@@ -96,7 +96,7 @@ pub(super) fn release_backend(
         .iter()
         .any(|gateway| HALVES.iter().any(|half| held(gateway, half.name)) && !known(gateway));
     let service = |object: &Doc| finalizers(object).iter().any(|one| one == "service.k8s.aws/resources");
-    let unknown_service = cluster.objects(SERVICE).iter().any(|object| service(object));
+    let unknown_service = cluster.objects(SERVICE).iter().any(service);
     if !needed
         && !unknown_gateway
         && !unknown_service
