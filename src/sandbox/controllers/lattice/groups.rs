@@ -14,18 +14,52 @@ use crate::sandbox::world::Doc;
 
 /// How often stale target groups are looked for.
 const COLLECTION: i64 = 30_000;
+/// How tags call a target group that is made for other clusters.
+const EXPORTED: &str = "ServiceExport";
 
-/// The tags of a target group of a route.
-fn tags(owner: &Owner, model: &Model, of: &Targets) -> Json {
+/// The tags of the target group of a Service for something of this kind.
+fn tags(owner: &Owner, kind: &str, of: &Targets) -> Json {
     let mut tags = owner.tags();
     tags[tag("ClusterName")] = json!(owner.cluster);
     tags[tag("ServiceName")] = json!(of.service.1);
     tags[tag("ServiceNamespace")] = json!(of.service.0);
-    tags[tag("SourceTypeKey")] = json!(model.kind);
+    tags[tag("SourceTypeKey")] = json!(kind);
     tags[tag("ProtocolVersion")] = json!(of.version.unwrap_or_default());
-    tags[tag("RouteName")] = json!(model.route.0);
-    tags[tag("RouteNamespace")] = json!(model.route.1);
     tags
+}
+
+/// The id of a target group of a route, made if it is not there.
+pub(super) fn ensure(
+    cluster: &mut Cluster<'_>,
+    owner: &Owner,
+    model: &Model,
+    of: &Targets,
+) -> Result<String, Stop> {
+    let mut wanted = tags(owner, model.kind, of);
+    wanted[tag("RouteName")] = json!(model.route.0);
+    wanted[tag("RouteNamespace")] = json!(model.route.1);
+    ensure_tagged(cluster, owner, &wanted, &model.tags, of)
+}
+
+/// The id of the target group of an exported Service, made if it is not there.
+pub(super) fn ensure_exported(
+    cluster: &mut Cluster<'_>,
+    owner: &Owner,
+    of: &Targets,
+) -> Result<String, Stop> {
+    let wanted = tags(owner, EXPORTED, of);
+    ensure_tagged(cluster, owner, &wanted, &json!({}), of)
+}
+
+/// The target groups that this controller made for an exported Service.
+pub(super) fn exported(cluster: &Cluster<'_>, owner: &Owner, space: &str, name: &str) -> Vec<Doc> {
+    let own = |doc: &Doc| {
+        owner.owns(doc)
+            && doc["_tags"][tag("SourceTypeKey")] == EXPORTED
+            && doc["_tags"][tag("ServiceName")] == name
+            && doc["_tags"][tag("ServiceNamespace")] == space
+    };
+    cluster.here.list("lattice/target-group").into_iter().filter(own).collect()
 }
 
 /// The target groups that are tagged as those of a route.
@@ -45,14 +79,14 @@ pub(super) fn of_route(
     cluster.here.list("lattice/target-group").into_iter().filter(own).collect()
 }
 
-/// The id of a target group with the targets of the model, made if it is not there.
-pub(super) fn ensure(
+/// The id of the target group with these tags, made if it is not there, with these targets.
+fn ensure_tagged(
     cluster: &mut Cluster<'_>,
     owner: &Owner,
-    model: &Model,
+    wanted: &Json,
+    user: &Json,
     of: &Targets,
 ) -> Result<String, Stop> {
-    let wanted = tags(owner, model, of);
     let fits = |doc: &Doc| {
         wanted.as_object().is_some_and(|wanted| wanted.iter().all(|(key, value)| doc["_tags"][key] == *value))
             && !text(doc, "status").starts_with("DELETE")
@@ -61,8 +95,8 @@ pub(super) fn ensure(
     let Some(there) = there else {
         let random: String =
             cluster.here.world.draw("", 10).bytes().map(|byte| char::from(b'a' + byte % 26)).collect();
-        let mut tags = model.tags.clone();
-        crate::sandbox::world::merge(&mut tags, &wanted);
+        let mut tags = user.clone();
+        crate::sandbox::world::merge(&mut tags, wanted);
         let mut config = json!({
             "port": of.port,
             "protocol": of.protocol,

@@ -1,9 +1,10 @@
 //! The VPC Lattice Gateway API Controller: a Lattice service for each route of its Gateways.
 //!
 //! Here is the order of a pass. Gateways are in `gateways`, routes in `routes`, what is made in Lattice for a route in
-//! `deploy`, how it is taken away in `teardown`, target groups in `groups`.
+//! `deploy`, how it is taken away in `teardown`, target groups in `groups`, Services for other clusters in `exports`.
 
 mod deploy;
+mod exports;
 mod gateways;
 mod groups;
 mod model;
@@ -109,6 +110,7 @@ pub(super) fn pass(cluster: &mut Cluster<'_>, wake: &mut Wake) {
             routes::reconcile(cluster, &owner, sort, finalizer, &route, wake);
         }
     }
+    exports::pass(cluster, &owner, wake);
     groups::collect(cluster, &owner, wake);
 }
 

@@ -88,7 +88,8 @@ fn validate(cluster: &mut Cluster<'_>, sort: Sort, route: &Doc, attached: &[Atta
                 }
             };
             let mut said = vec![refs];
-            if let Some((reason, message)) = one.refused {
+            if let Some((reason, _)) = one.refused {
+                let message = words(reason);
                 said.push(Condition { kind: "Accepted", status: "False", reason, message });
             } else if !is_stopped(route, &one.parent) {
                 said.push(good("Accepted"));
@@ -96,6 +97,17 @@ fn validate(cluster: &mut Cluster<'_>, sort: Sort, route: &Doc, attached: &[Atta
             tell_parent(route, NAME, &one.parent, &said, &now);
         }
     })
+}
+
+/// How this controller words why a route hangs on no listener.
+fn words(reason: &str) -> &'static str {
+    match reason {
+        "NoMatchingListenerHostname" => "No matching listener hostname for this route",
+        "NotAllowedByListeners" => {
+            "No matching listeners allow this route. Check Gateway listener allowedRoutes policies"
+        }
+        _ => "",
+    }
 }
 
 /// Whether the deployment of a route was stopped with a reason that only a deployment takes back.

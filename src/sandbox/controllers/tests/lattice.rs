@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::super::cluster::{CLASS, DEPLOYMENT, GATEWAY, HTTP_ROUTE, annotation, held, list};
+use super::super::cluster::{CLASS, DEPLOYMENT, GATEWAY, HTTP_ROUTE, Sort, annotation, held, list};
 use super::{CRDS, Setting, condition, parent_condition};
 use crate::sandbox::aws::lattice::call;
 use crate::sandbox::world::{ACCOUNT, Here};
@@ -258,4 +258,39 @@ fn a_name_that_another_route_has_is_a_conflict() {
     setting.run(60);
     let said = parent_condition(&setting.the(HTTP_ROUTE, "shop/pay"), "Accepted");
     assert_eq!((said.0.as_str(), said.1.as_str()), ("False", "Conflicted"));
+}
+
+#[test]
+fn an_export_stays_while_a_route_sends_to_it() {
+    let mut setting = Setting::new();
+    aws(&mut setting, "CreateServiceNetwork", &json!({ "name": "core" }));
+    setting.class("amazon-vpc-lattice", NAME);
+    setting.service("inventory");
+    setting.gateway("core", "amazon-vpc-lattice", listeners(), None);
+    let group = "application-networking.k8s.aws";
+    let (export, import) = (Sort(group, "serviceexports"), Sort(group, "serviceimports"));
+    let annotations = json!({ "application-networking.k8s.aws/federation": "amazon-vpc-lattice" });
+    let metadata = json!({ "name": "inventory", "namespace": "shop" });
+    let mut exported = json!({ "metadata": metadata });
+    exported["metadata"]["annotations"] = annotations;
+    setting.apply(export, exported);
+    setting.apply(import, json!({ "metadata": metadata, "spec": { "type": "ClusterSetIP", "ports": [] } }));
+    setting.run(60);
+    let made = setting.only("lattice/target-group");
+    assert_eq!(made["_tags"]["application-networking.k8s.aws/SourceTypeKey"], "ServiceExport");
+    setting.route("inventory", "core", &[("inventory", 1)]);
+    let mut route = setting.the(HTTP_ROUTE, "shop/inventory");
+    route["spec"]["rules"][0]["backendRefs"] = json!([{ "kind": "ServiceImport", "name": "inventory" }]);
+    setting.apply(HTTP_ROUTE, route);
+    setting.run(120);
+    let rules = setting.list("lattice/rule");
+    let rule = rules.iter().find(|rule| rule["isDefault"] == false).expect("it has one");
+    assert_eq!(rule["action"]["forward"]["targetGroups"][0]["targetGroupIdentifier"], made["id"]);
+    setting.delete(export, "shop/inventory");
+    setting.run(600);
+    assert!(setting.object(export, "shop/inventory").is_some(), "the route sends to it");
+    setting.delete(HTTP_ROUTE, "shop/inventory");
+    setting.run(300);
+    assert!(setting.object(export, "shop/inventory").is_none());
+    assert!(setting.list("lattice/target-group").is_empty());
 }
