@@ -47,7 +47,7 @@ pub(super) struct Cluster<'a> {
     /// The account and region, and the world.
     pub here: Here<'a>,
     /// Its key in `eks/cluster`.
-    key: Key,
+    pub key: Key,
     /// Its name.
     pub name: String,
     /// Its VPC.

@@ -14,9 +14,8 @@ mod process;
 #[cfg(test)]
 mod tests;
 
-use super::kube;
 use super::world::{Doc, Event, Key, World};
-use cluster::{CRD, Cluster};
+use cluster::Cluster;
 
 /// The hook that lets the controllers of a cluster look at everything again.
 pub const HOOK: &str = "controllers";
@@ -64,7 +63,7 @@ pub fn reconcile_later(world: &mut World, later: &Key) {
 pub fn crashes(world: &World, cluster: &Key, deployment: &Doc) -> bool {
     let of = [lbc::CONTROLLER, lattice::CONTROLLER];
     let own = of.iter().find(|of| of.deployed(deployment));
-    own.is_some_and(|of| process::lacks(&kube::list(world, cluster, CRD.0, CRD.1), of))
+    own.is_some_and(|of| process::lacks(world, cluster, of))
 }
 
 /// When to look again.

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::cluster::{CRD, Cluster, DEPLOYMENT, NODE, SERVICE_ACCOUNT, list, name, namespace, text};
 use super::{Wake, condition};
-use crate::sandbox::world::{Doc, Here, Key};
+use crate::sandbox::world::{Doc, Here, Key, World};
 
 /// How often something that may come right by itself is tried again.
 const RETRY: i64 = 15_000;
@@ -44,7 +44,7 @@ pub(super) fn alive(cluster: &mut Cluster<'_>, of: &Controller, wake: &mut Wake)
         return None;
     };
     let identity = json!([deployment["metadata"]["uid"], deployment["spec"]["template"]]);
-    if lacks(&cluster.objects(CRD), of) {
+    if lacks(cluster.here.world, &cluster.key, of) {
         cluster.here.world.remove(&id);
         cluster.nudge_workloads();
         wake.within(RETRY);
@@ -54,7 +54,7 @@ pub(super) fn alive(cluster: &mut Cluster<'_>, of: &Controller, wake: &mut Wake)
     if !condition::holds(&deployment, "Available") || cluster.objects(NODE).is_empty() {
         cluster.here.world.remove(&id);
         // Pods that crashed for want of something are not told when it comes.
-        if !lacks(&cluster.objects(CRD), of) {
+        if !lacks(cluster.here.world, &cluster.key, of) {
             cluster.nudge_workloads();
         }
         wake.within(RETRY);
@@ -65,17 +65,26 @@ pub(super) fn alive(cluster: &mut Cluster<'_>, of: &Controller, wake: &mut Wake)
         return None;
     }
     if !known {
-        let crds: Vec<String> = cluster.objects(CRD).iter().flat_map(served).collect();
+        let crds = all_served(cluster.here.world, &cluster.key);
         let doc = json!({ "identity": identity, "crds": crds });
         cluster.here.world.put(id.clone(), doc);
     }
     Some(Process { memory: id, deployment })
 }
 
-/// Whether something is not served that a controller does not start without.
-pub(super) fn lacks(crds: &[Doc], of: &Controller) -> bool {
-    let there: Vec<String> = crds.iter().flat_map(served).collect();
+/// Whether something is not served that a controller does not start without. `cluster` is a key in `eks/cluster`.
+pub(super) fn lacks(world: &World, cluster: &Key, of: &Controller) -> bool {
+    if of.needs.is_empty() {
+        return false;
+    }
+    let there = all_served(world, cluster);
     of.needs.iter().any(|need| !there.iter().any(|crd| crd == need))
+}
+
+/// What all CRDs of a cluster serve. They are large, so they are only looked at.
+fn all_served(world: &World, cluster: &Key) -> Vec<String> {
+    let table = format!("kube/{}/{}/{}", cluster.id, CRD.0, CRD.1);
+    world.table(&cluster.account, &cluster.region, &table).flat_map(|(_, crd)| served(crd)).collect()
 }
 
 /// `<plural>.<group>/<version>` for each version that an established CRD serves, and `<plural>.<group>`.
