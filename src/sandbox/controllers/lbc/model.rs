@@ -86,12 +86,16 @@ pub(super) fn build(
         targets: Vec::new(),
         scheme,
     };
-    for (at, asked) in list(&gateway["spec"]["listeners"]).iter().enumerate() {
+    let all = list(&gateway["spec"]["listeners"]);
+    for asked in all {
         if model.listeners.iter().any(|other| asked["port"] == other.port) {
             continue;
         }
+        // Listeners that share a port, each with its hostname, are one in AWS.
+        let places: Vec<usize> =
+            (0..all.len()).filter(|place| all[*place]["port"] == asked["port"]).collect();
         let scope = Scope { cluster, stack, options, gateway, merged, attached };
-        let one = scope.listener(&mut model.targets, asked, at)?;
+        let one = scope.listener(&mut model.targets, asked, &places)?;
         model.listeners.extend(one);
     }
     Ok(model)
@@ -130,7 +134,7 @@ impl Scope<'_, '_> {
         &self,
         targets: &mut Vec<Targets>,
         asked: &Json,
-        at: usize,
+        places: &[usize],
     ) -> Result<Option<Listener>, String> {
         let port = asked["port"].as_i64().unwrap_or_default();
         let protocol = text(asked, "protocol").to_owned();
@@ -140,9 +144,9 @@ impl Scope<'_, '_> {
         let hanging: Vec<(&Attachment, &[String])> = self
             .attached
             .iter()
-            .filter_map(|one| {
-                let (_, hosts) = one.listeners.iter().find(|(place, _)| *place == at)?;
-                Some((one, hosts.as_slice()))
+            .flat_map(|one| {
+                let here = one.listeners.iter().filter(|(place, _)| places.contains(place));
+                here.map(move |(_, hosts)| (one, hosts.as_slice()))
             })
             .collect();
         let mut listener = Listener {
@@ -154,7 +158,7 @@ impl Scope<'_, '_> {
             protocol,
         };
         if matches!(listener.protocol.as_str(), "HTTPS" | "TLS") {
-            listener.certificates = self.certificates(&own, asked, &hanging)?;
+            listener.certificates = self.certificates(&own, places, &hanging)?;
         }
         if self.stack.network {
             let Some((first, _)) = hanging.first() else { return Ok(None) };
@@ -292,7 +296,7 @@ impl Scope<'_, '_> {
     fn certificates(
         &self,
         own: &Json,
-        asked: &Json,
+        places: &[usize],
         hanging: &[(&Attachment, &[String])],
     ) -> Result<Vec<String>, String> {
         let mut all: Vec<String> =
@@ -301,10 +305,12 @@ impl Scope<'_, '_> {
         if !all.is_empty() {
             return Ok(all);
         }
-        let hosts: Vec<String> = match asked["hostname"].as_str() {
-            Some(host) => vec![host.to_owned()],
-            None => hanging.iter().flat_map(|(_, hosts)| hosts.iter().cloned()).collect(),
-        };
+        let listeners = list(&self.gateway["spec"]["listeners"]);
+        let named = places.iter().filter_map(|place| listeners[*place]["hostname"].as_str());
+        let mut hosts: Vec<String> = named.map(str::to_owned).collect();
+        if hosts.is_empty() {
+            hosts.extend(hanging.iter().flat_map(|(_, hosts)| hosts.iter().cloned()));
+        }
         let issued = self.cluster.here.list("acm/certificate");
         for host in &hosts {
             let fits = |doc: &&Doc| {

@@ -345,3 +345,24 @@ fn a_network_load_balancer_forwards_what_comes_in() {
     assert_eq!(group["Protocol"], "TCP");
     assert_eq!(condition(&setting.the(GATEWAY, "shop/tcp"), "Programmed").0, "True");
 }
+
+#[test]
+fn listeners_that_share_a_port_are_one_with_all_their_certificates() {
+    let mut setting = Setting::new();
+    for name in ["a.example.com", "b.example.com"] {
+        let certificate =
+            json!({ "CertificateArn": format!("arn:{name}"), "DomainName": name, "Status": "ISSUED" });
+        setting.put("acm/certificate", &format!("arn:{name}"), certificate);
+    }
+    setting.class("alb", "gateway.k8s.aws/alb");
+    setting.service("shop");
+    let listener = |name: &str| json!({ "name": name, "protocol": "HTTPS", "port": 443, "hostname": format!("{name}.example.com") });
+    setting.gateway("shop", "alb", json!([listener("a"), listener("b")]), None);
+    setting.route("a", "shop", &[("shop", 1)]);
+    setting.route("b", "shop", &[("shop", 1)]);
+    setting.run(60);
+    let one = setting.only("elb/listener");
+    assert_eq!(one["Certificates"], json!([{ "CertificateArn": "arn:a.example.com" }]));
+    assert_eq!(one["_more"], json!([{ "CertificateArn": "arn:b.example.com" }]));
+    assert_eq!(setting.list("elb/rule").len(), 2);
+}
