@@ -6,10 +6,12 @@
 pub mod acm;
 pub mod ec2;
 pub mod eks;
+pub mod elb;
 pub mod iam;
 pub mod lattice;
 pub mod route53;
 pub mod sts;
+pub mod tagging;
 pub mod wire;
 
 use serde_json::Value as Json;
@@ -91,16 +93,19 @@ pub const SERVICES: &[&Service] = &[
     &acm::SERVICE,
     &ec2::SERVICE,
     &eks::SERVICE,
+    &elb::SERVICE,
     &iam::SERVICE,
     &lattice::SERVICE,
     &route53::SERVICE,
     &sts::SERVICE,
+    &tagging::SERVICE,
 ];
 
 /// What hooks due in the world may name.
 pub const HOOKS: &[(&str, Hook)] = &[
     (super::controllers::HOOK, super::controllers::reconcile),
     (super::kube::workloads::HOOK, super::kube::workloads::look),
+    (super::controllers::LATER, super::controllers::reconcile_later),
     acm::ON_EXPIRE,
     acm::ON_ISSUE,
     acm::ON_RECORDS,

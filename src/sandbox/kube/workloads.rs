@@ -78,7 +78,8 @@ fn tend(world: &mut World, cluster: &Key, key: &Key, workload: &Doc, nodes: &[St
     for pod in new.split_off(wanted) {
         stop(world, cluster, &pod);
     }
-    let ready = |pods: &[Doc]| pods.iter().filter(|pod| is_ready(pod)).count();
+    let crashes = crate::sandbox::controllers::crashes(world, cluster, workload);
+    let ready = |pods: &[Doc]| pods.iter().filter(|pod| !crashes && is_ready(pod)).count();
     if ready(&new) == wanted {
         old.drain(..).for_each(|pod| stop(world, cluster, &pod));
     }
