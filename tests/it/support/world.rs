@@ -48,6 +48,15 @@ impl World {
             .collect()
     }
 
+    /// The addresses of the steps done, in their order.
+    pub fn done(&self) -> Vec<String> {
+        let done = self.events.iter().filter_map(|event| match event {
+            Event::StepDone { address, .. } => Some(address.to_string()),
+            _ => None,
+        });
+        done.collect()
+    }
+
     /// Lets the cloud's time pass, in seconds: what is only remembered for an hour is forgotten then.
     pub async fn rest(&self, seconds: u64) {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -130,7 +139,6 @@ pub fn told(plan: &Plan) -> Vec<String> {
 }
 
 /// The addresses of a verb.
-#[allow(dead_code, reason = "for tests to come")]
 pub fn with(plan: &Plan, verb: Verb) -> Vec<String> {
     plan.changes.iter().filter(|c| c.verb == verb).map(|c| c.address.to_string()).collect()
 }
