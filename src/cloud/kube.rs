@@ -271,6 +271,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_token_for_another_cluster_does_not_open_this_one() {
+        let yard = Yard::new();
+        let place = eks().place().expect("it has a place");
+        let config = kube::Config::new(yard.endpoint().parse().expect("an address"));
+        let objects =
+            yard.ground.cloud.wired(&eks(), config, Caller::Eks(place, "other".into())).expect("wired");
+        let error = objects.get(&namespace()).await.expect_err("it is refused");
+        assert_eq!((error.sort, error.code.as_str()), (ErrorSort::Denied, "Unauthorized"));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn without_an_access_entry_the_cluster_stays_closed() {
         let yard = Yard::new();
         yard.forbid();
