@@ -72,7 +72,7 @@ fn fresh(world: &World, date: &str) -> bool {
         digits(13, 15)
     );
     let Ok(signed) = text.parse::<jiff::Timestamp>() else { return false };
-    (signed.as_second() - world.now() / 1000).abs() <= MOST_AGE
+    (signed.as_second() - world.wall() / 1000).abs() <= MOST_AGE
 }
 
 /// Whether an access entry with an admin policy on the whole cluster fits a principal. The ARN of a session does

@@ -221,3 +221,68 @@ fn remove_tags(here: &mut Here<'_>, input: &Json) -> Answer {
 fn list_tags(here: &mut Here<'_>, input: &Json) -> Answer {
     Ok(json!({ "Tags": lookup(here, input)?["_tags"] }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use serde_json::json;
+
+    use super::{Here, request};
+    use crate::clock::Clock;
+    use crate::cloud::{Access, Cloud, Named, Settings};
+    use crate::graph::Place;
+    use crate::sandbox::{Sandbox, World};
+
+    fn here(world: &mut World) -> Here<'_> {
+        Here { world, account: "111122223333".into(), region: "us-west-2".into(), principal: String::new() }
+    }
+
+    #[test]
+    fn a_token_is_known_for_an_hour() {
+        let mut world = World::new(0);
+        let input =
+            json!({"DomainName": "a.example.com", "ValidationMethod": "DNS", "IdempotencyToken": "t"});
+        let first = request(&mut here(&mut world), &input).expect("it is requested");
+        world.advance(3_599_000);
+        assert_eq!(request(&mut here(&mut world), &input).expect("it is requested"), first);
+        world.advance(3_601_000);
+        assert_ne!(request(&mut here(&mut world), &input).expect("it is requested"), first);
+    }
+
+    #[test]
+    fn what_is_no_domain_gets_no_certificate() {
+        let mut world = World::new(0);
+        for name in
+            ["", "localhost", "a..example.com", "a.*.example.com", "-a.example.com", "a_b.example.com"]
+        {
+            let input = json!({"DomainName": name, "ValidationMethod": "DNS"});
+            let refused = request(&mut here(&mut world), &input).expect_err(name);
+            assert_eq!(refused.code, "ValidationException", "{name}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_listener_uses_stays() {
+        let sandbox = Sandbox::fresh(Clock::starting_at(SystemTime::UNIX_EPOCH, 1));
+        let settings = Settings::through(sandbox.door(), sandbox.clock(), "us-west-2", Access::Write);
+        let place = Place { account: None, region: "us-west-2".into() };
+        let client = Cloud::new(settings).clients(&place).acm;
+        let call = client.request_certificate().domain_name("a.example.com").validation_method("DNS".into());
+        let arn = call.send().await.expect("it is requested").certificate_arn.expect("an ARN");
+        let listener = json!({"LoadBalancerArn": "lb", "Certificates": [{"CertificateArn": arn}]});
+        here(&mut sandbox.world()).put("elb/listener", "l", listener);
+        let answer =
+            client.describe_certificate().certificate_arn(&arn).send().await.expect("the certificate");
+        let certificate = answer.certificate.expect("the certificate");
+        assert_eq!(certificate.in_use_by(), ["lb"]);
+        assert_eq!(certificate.created_at().map(|at| at.secs()), Some(0));
+        assert!(certificate.domain_validation_options()[0].resource_record().is_none(), "not known yet");
+        let delete = async || client.delete_certificate().certificate_arn(&arn).send().await.named("");
+        assert_eq!(delete().await.expect_err("it is used").code, "ResourceInUseException");
+        here(&mut sandbox.world()).remove("elb/listener", "l");
+        delete().await.expect("it is free");
+        sandbox.clock().sleep(Duration::from_secs(100 * 3600)).await;
+        assert_eq!(sandbox.world().next_due(), None);
+    }
+}

@@ -137,3 +137,122 @@ fn list_tags_of_many(here: &mut Here<'_>, input: &Json) -> Answer {
     let sets = ids.iter().map(|id| tag_set(here, id.as_str().unwrap_or_default()));
     Ok(json!({ "ResourceTagSets": sets.collect::<Result<Vec<_>, _>>()? }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use aws_sdk_route53::Client;
+    use aws_sdk_route53::types::{
+        Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType,
+    };
+
+    use super::EXAMPLE;
+    use crate::clock::Clock;
+    use crate::cloud::{Access, Cloud, CloudResult, Named, Settings};
+    use crate::graph::Place;
+    use crate::sandbox::Sandbox;
+
+    fn client() -> (Sandbox, Client) {
+        let sandbox = Sandbox::fresh(Clock::starting_at(SystemTime::UNIX_EPOCH, 1));
+        let settings = Settings::through(sandbox.door(), sandbox.clock(), "us-west-2", Access::Write);
+        let place = Place { account: None, region: "us-west-2".into() };
+        let client = Cloud::new(settings).clients(&place).route53;
+        (sandbox, client)
+    }
+
+    fn change(action: ChangeAction, name: &str, value: &str) -> Change {
+        let value = ResourceRecord::builder().value(value).build().expect("it is whole");
+        let record =
+            ResourceRecordSet::builder().name(name).r#type(RrType::A).ttl(60).resource_records(value);
+        let change =
+            Change::builder().action(action).resource_record_set(record.build().expect("it is whole"));
+        change.build().expect("it is whole")
+    }
+
+    /// Sends a batch; gives the id of the change.
+    async fn send(client: &Client, changes: Vec<Change>) -> CloudResult<String> {
+        let batch = ChangeBatch::builder().set_changes(Some(changes)).build().expect("it is whole");
+        let call = client.change_resource_record_sets().hosted_zone_id(EXAMPLE).change_batch(batch);
+        let answer = call.send().await.named("Route 53.ChangeResourceRecordSets")?;
+        Ok(answer.change_info.expect("what changes").id)
+    }
+
+    async fn names(client: &Client) -> Vec<String> {
+        let answer =
+            client.list_resource_record_sets().hosted_zone_id(EXAMPLE).send().await.expect("records");
+        let addresses = answer.resource_record_sets.into_iter().filter(|record| record.r#type == RrType::A);
+        addresses.map(|record| record.name).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_is_carried_out_as_a_whole_or_not_at_all() {
+        let (_, client) = client();
+        let create = |name: &str| change(ChangeAction::Create, name, "10.0.0.1");
+        send(&client, vec![create("a.api.example.com")]).await.expect("it is made");
+        let refused = send(&client, vec![create("b.api.example.com"), create("A.api.example.com.")]).await;
+        let words = "[Tried to create resource record set [name='a.api.example.com.', type='A'] but it already exists]";
+        assert_eq!(refused.expect_err("it is there").message, words);
+        assert_eq!(names(&client).await, ["a.api.example.com."]);
+
+        let delete = |value| change(ChangeAction::Delete, "a.api.example.com", value);
+        let refused = send(&client, vec![delete("10.0.0.9")]).await.expect_err("it has another value");
+        assert!(refused.message.contains("do not match the current values"), "{refused}");
+        let swapped = vec![delete("10.0.0.1"), change(ChangeAction::Create, "a.api.example.com", "10.0.0.2")];
+        send(&client, swapped).await.expect("it is replaced");
+        send(&client, vec![delete("10.0.0.2")]).await.expect("it is deleted");
+        let refused = send(&client, vec![delete("10.0.0.2")]).await.expect_err("it is gone");
+        assert!(refused.message.contains("but it was not found"), "{refused}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_takes_half_a_minute() {
+        let (sandbox, client) = client();
+        let made = change(ChangeAction::Upsert, "*.api.example.com", "10.0.0.1");
+        let id = send(&client, vec![made]).await.expect("it is made");
+        assert_eq!(names(&client).await, ["\\052.api.example.com."]);
+        let status = async || {
+            let answer = client.get_change().id(&id).send().await.expect("the change");
+            answer.change_info.expect("the change").status.as_str().to_owned()
+        };
+        assert_eq!(status().await, "PENDING");
+        sandbox.clock().sleep(Duration::from_secs(31)).await;
+        assert_eq!(status().await, "INSYNC");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn records_come_in_pages_by_reversed_name() {
+        let (_, client) = client();
+        let all = ["z.api.example.com", "a.b.api.example.com", "b.api.example.com"];
+        let changes = all.iter().map(|name| change(ChangeAction::Create, name, "10.0.0.1")).collect();
+        send(&client, changes).await.expect("they are made");
+        let first = client.list_resource_record_sets().hosted_zone_id(EXAMPLE).max_items(3).send().await;
+        let first = first.expect("a page");
+        let told: Vec<&str> = first.resource_record_sets().iter().map(|record| record.name()).collect();
+        assert_eq!(told, ["api.example.com.", "api.example.com.", "b.api.example.com."]);
+        assert!(first.is_truncated);
+        let call = client.list_resource_record_sets().hosted_zone_id(EXAMPLE);
+        let call =
+            call.set_start_record_name(first.next_record_name).set_start_record_type(first.next_record_type);
+        let second = call.send().await.expect("a page");
+        let told: Vec<&str> = second.resource_record_sets().iter().map(|record| record.name()).collect();
+        assert_eq!(told, ["a.b.api.example.com.", "z.api.example.com."]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_reference_is_good_for_one_zone() {
+        let (_, client) = client();
+        let create = async |name: &str| {
+            let call = client.create_hosted_zone().name(name).caller_reference("once");
+            call.send().await.named("Route 53.CreateHostedZone")
+        };
+        let made = create("example.org").await.expect("it is made");
+        assert_eq!(made.delegation_set.map(|set| set.name_servers.len()), Some(4));
+        let refused = create("example.net").await.expect_err("the reference is used");
+        assert_eq!(refused.code, "HostedZoneAlreadyExists");
+        let id = made.hosted_zone.expect("the zone").id;
+        client.delete_hosted_zone().id(id).send().await.expect("it is deleted with its own records");
+        let zones = client.list_hosted_zones().send().await.expect("zones");
+        assert_eq!(zones.hosted_zones().len(), 1);
+    }
+}
