@@ -2,5 +2,6 @@
 
 mod boxes;
 mod engine;
+mod shop;
 mod support;
 mod tidy;

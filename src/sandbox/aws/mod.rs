@@ -104,8 +104,8 @@ pub const SERVICES: &[&Service] = &[
 /// What hooks due in the world may name.
 pub const HOOKS: &[(&str, Hook)] = &[
     (super::controllers::HOOK, super::controllers::reconcile),
-    (super::controllers::LATER, super::controllers::reconcile_later),
     (super::kube::workloads::HOOK, super::kube::workloads::look),
+    (super::controllers::LATER, super::controllers::reconcile_later),
     acm::ON_EXPIRE,
     acm::ON_ISSUE,
     acm::ON_RECORDS,

@@ -1,6 +1,5 @@
 //! A stack, its state and a sandbox, in simulated time: what `up` and `destroy` do, without the command line.
 
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use stack::change::Verb;
@@ -40,8 +39,18 @@ impl World {
         Cloud::new(Settings::through(self.sandbox.door(), self.sandbox.clock(), "us-west-2", access))
     }
 
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    /// Everything in the sandbox, by table and id.
+    pub fn inventory(&self) -> Vec<String> {
+        self.sandbox
+            .world()
+            .all()
+            .map(|(key, _)| format!("{} {} {}", key.region, key.table, key.id))
+            .collect()
+    }
+
+    /// Lets the cloud's time pass, in seconds: what is only remembered for an hour is forgotten then.
+    pub async fn rest(&self, seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 
     pub fn store(&self) -> Store {
@@ -82,7 +91,7 @@ impl World {
         let (tell, cancel) = watch::channel(Cancel::No);
         let stop = async {
             tokio::time::sleep(stop).await;
-            drop(tell.send(Cancel::Stop));
+            tell.send(Cancel::Stop).expect("the run listens");
             std::future::pending::<()>().await;
         };
         tokio::select! {
