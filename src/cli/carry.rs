@@ -85,7 +85,8 @@ fn changes_the_record(plan: &Plan, state: &State) -> bool {
     }
     let known = |reference: &crate::value::Reference| state.output(reference);
     let outputs = plan.outputs.iter();
-    let outputs = outputs.filter_map(|(name, value)| Some((name.clone(), value.resolve(&known).known().ok()?)));
+    let outputs =
+        outputs.filter_map(|(name, value)| Some((name.clone(), value.resolve(&known).known().ok()?)));
     !plan.edges.is_empty() || outputs.collect::<BTreeMap<_, _>>() != state.outputs
 }
 

@@ -41,7 +41,9 @@ fn what_is_protected(of: &OfStack, environment: &Environment) -> Result<(Stack, 
     let stack = file::read(of, environment, true)?;
     let protects = stack.lifecycle.values().any(|rules| rules.prevent_destroy);
     match compose(&stack) {
-        _ if protects => Err(wrong.hint("it protects resources by prevent_destroy, so it must be sound to be destroyed")),
+        _ if protects => {
+            Err(wrong.hint("it protects resources by prevent_destroy, so it must be sound to be destroyed"))
+        }
         Ok(graph) => Ok((stack, graph)),
         Err(_) => Ok((stack, Graph::default())),
     }

@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn parts_are_drawn_as_one_unless_they_are_wanted() {
         let (edge, vpc) = (Address::new("cluster", "edge"), Address::new("network", "edge").part("vpc"));
-        let make = |address: &Address| Resource::new(address.clone(), "value", &Place::default(), Value::Null);
+        let make =
+            |address: &Address| Resource::new(address.clone(), "value", &Place::default(), Value::Null);
         let resources = vec![
             make(&vpc),
             make(&edge.part("role")),

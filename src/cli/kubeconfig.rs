@@ -183,7 +183,15 @@ mod tests {
         let exec = &config["users"][0]["user"]["exec"];
         assert_eq!(
             exec["args"],
-            json!(["token", "--cluster", "shop-edge", "--region", "us-west-2", "--role-arn", "arn:aws:iam::444455556666:role/stack"])
+            json!([
+                "token",
+                "--cluster",
+                "shop-edge",
+                "--region",
+                "us-west-2",
+                "--role-arn",
+                "arn:aws:iam::444455556666:role/stack"
+            ])
         );
         assert_eq!(exec["env"][0]["value"], "work");
         assert_eq!(config["clusters"][0]["cluster"]["certificate-authority-data"], "Q0E=");
@@ -197,7 +205,8 @@ mod tests {
                     - name: mine\n  cluster: {server: https://mine}\n- name: shop-edge\n  cluster: {server: https://old}\n";
         std::fs::write(&path, mine).expect("is written");
         merge_into(&path, &config(&[edge("http://new")], None)).expect("merges");
-        let merged: Json = serde_saphyr::from_str(&std::fs::read_to_string(&path).expect("is there")).expect("is YAML");
+        let merged: Json =
+            serde_saphyr::from_str(&std::fs::read_to_string(&path).expect("is there")).expect("is YAML");
         assert_eq!(merged["current-context"], "mine");
         assert_eq!(merged["clusters"][0]["name"], "mine");
         assert_eq!(merged["clusters"][1]["cluster"], json!({ "server": "http://new" }));

@@ -29,7 +29,8 @@ pub(super) fn run(
     let Some(value) = state.outputs.get(name) else {
         return Err(unknown("output", name, state.outputs.keys().map(String::as_str)));
     };
-    screen.answer(|out| if args.json { writeln!(out, "{value}") } else { writeln!(out, "{}", plain(value)) })?;
+    screen
+        .answer(|out| if args.json { writeln!(out, "{value}") } else { writeln!(out, "{}", plain(value)) })?;
     Ok(Exit::Done)
 }
 

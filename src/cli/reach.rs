@@ -160,7 +160,10 @@ mod tests {
     fn expired_and_unknown_credentials_are_told_apart() {
         let error = |code: &str| CloudError::answered("STS.GetCallerIdentity", code, "no", None);
         assert_eq!(unknown_caller(&error("ExpiredToken")).error, "the AWS credentials have expired");
-        assert_eq!(unknown_caller(&error("InvalidClientTokenId")).error, "AWS does not know these credentials");
+        assert_eq!(
+            unknown_caller(&error("InvalidClientTokenId")).error,
+            "AWS does not know these credentials"
+        );
         assert!(unknown_caller(&error("InternalFailure")).error.contains("InternalFailure"));
     }
 }

@@ -123,7 +123,8 @@ pub(super) fn recorded(of: &OfStack, global: &Global, environment: &Environment)
 
 /// Runs a verb: in simulated time for the embedded cloud in process, in the world's otherwise.
 pub(super) fn block_on<T>(simulated: bool, verb: impl Future<Output = T>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(simulated).build()?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(simulated).build()?;
     Ok(runtime.block_on(verb))
 }
 

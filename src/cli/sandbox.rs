@@ -31,8 +31,11 @@ async fn serve(screen: &Screen, port: u16, speed: u32) -> Result<Exit, Failure> 
     let kubeconfig = absolute(&Path::new(STATE).join(SANDBOX).join("kubeconfig"))?;
     server.write_kubeconfig(&kubeconfig)?;
     let exports = exports(&server.base_url(), &kubeconfig, speed);
-    screen.answer(|out| exports.iter().try_for_each(|(name, value)| writeln!(out, "export {name}={value}")))?;
-    screen.status(|out| writeln!(out, "The embedded cloud is at {}, {speed} times as fast as the world.", server.base_url()));
+    screen
+        .answer(|out| exports.iter().try_for_each(|(name, value)| writeln!(out, "export {name}={value}")))?;
+    screen.status(|out| {
+        writeln!(out, "The embedded cloud is at {}, {speed} times as fast as the world.", server.base_url())
+    });
     tokio::select! {
         ended = server.run(&kubeconfig) => ended?,
         told = signals::told_to_end() => told?,

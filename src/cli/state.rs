@@ -39,7 +39,8 @@ fn list(screen: &Screen, state: &State, as_json: bool) -> Result<(), Failure> {
                 writeln!(out, "{line}")?;
                 continue;
             }
-            let unfinished = if is_unfinished(record) { format!("  {YELLOW}unfinished{YELLOW:#}") } else { String::new() };
+            let unfinished =
+                if is_unfinished(record) { format!("  {YELLOW}unfinished{YELLOW:#}") } else { String::new() };
             let id = id.unwrap_or("-");
             writeln!(out, "{address:widest$}  {DIM}{}{DIM:#}  {id}{unfinished}", record.kind)?;
         }

@@ -11,7 +11,12 @@ use super::view::words::count;
 pub(super) fn run(screen: &Screen, environment: &Environment, of: &OfStack) -> Result<Exit, Failure> {
     let (stack, graph) = composed(of, environment)?;
     screen.answer(|out| {
-        writeln!(out, "{} is sound: {}.", stack.source.path.display(), count(graph.resources.len(), "resource"))
+        writeln!(
+            out,
+            "{} is sound: {}.",
+            stack.source.path.display(),
+            count(graph.resources.len(), "resource")
+        )
     })?;
     Ok(Exit::Done)
 }

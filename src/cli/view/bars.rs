@@ -62,7 +62,9 @@ impl Bars {
                     running.tell(what, *elapsed);
                 }
             }
-            Event::StepDone { step, .. } | Event::StepFailed { step, .. } | Event::StepSkipped { step, .. } => {
+            Event::StepDone { step, .. }
+            | Event::StepFailed { step, .. }
+            | Event::StepSkipped { step, .. } => {
                 if let Some(line) = self.running.remove(step).and_then(|running| running.line) {
                     line.finish_and_clear();
                     self.all.remove(&line);
@@ -86,7 +88,8 @@ impl Running {
     fn tell(&self, what: &str, elapsed: Duration) {
         let Some(line) = &self.line else { return };
         line.set_style(
-            ProgressStyle::with_template("{spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            ProgressStyle::with_template("{spinner} {wide_msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner()),
         );
         line.set_message(self.words(what, elapsed));
         line.tick();
@@ -125,7 +128,10 @@ mod tests {
         for step in 0..MOST + 3 {
             let address = Address::new("value", &step.to_string());
             let usual = Duration::from_secs(1);
-            bars.show(&Event::StepStarted { step, address, title: "value", action: Action::Create, usual }, usual);
+            bars.show(
+                &Event::StepStarted { step, address, title: "value", action: Action::Create, usual },
+                usual,
+            );
         }
         assert_eq!(bars.whole.message(), "1s, 3 more running");
     }

@@ -58,8 +58,12 @@ mod tests {
             Address::new("route", "cart"),
             Drifted { title: "HTTPRoute", how: How::Changed { fields } },
         );
-        report.drifted.insert(Address::new("cluster", "edge"), Drifted { title: "EKS cluster", how: How::Gone });
-        report.unreadable.insert(Address::new("network", "edge"), "EC2.DescribeVpcs: AccessDenied".to_owned());
+        report
+            .drifted
+            .insert(Address::new("cluster", "edge"), Drifted { title: "EKS cluster", how: How::Gone });
+        report
+            .unreadable
+            .insert(Address::new("network", "edge"), "EC2.DescribeVpcs: AccessDenied".to_owned());
         let mut out = anstream::StripStream::new(Vec::new());
         write(&mut out, &report, 30, Measure { width: 80, verbose: false }).expect("a vector takes all");
         insta::assert_snapshot!(String::from_utf8(out.into_inner()).expect("is UTF-8"), @r"

@@ -42,7 +42,9 @@ pub fn write_new(out: &mut dyn Write, fields: &[FieldChange], measure: Measure) 
     }
     let all = leaves.len();
     if !measure.verbose {
-        leaves.retain(|(path, _)| !path.split('.').any(|part| matches!(part, "tags" | "labels" | "annotations")));
+        leaves.retain(|(path, _)| {
+            !path.split('.').any(|part| matches!(part, "tags" | "labels" | "annotations"))
+        });
         // What is nearest to the top says most; the order is kept otherwise.
         leaves.sort_by_key(|(path, _)| path.matches('.').count());
         leaves.truncate(if all > FEW { FEW - 1 } else { FEW });

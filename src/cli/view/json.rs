@@ -66,7 +66,8 @@ fn of_change(change: &Change) -> Json {
 
 /// Sensitive values are left out; unknown ones are told by `unknown`.
 fn of_field(field: &FieldChange) -> Json {
-    let mut told = json!({ "path": field.path, "forces_replacement": field.fixed, "sensitive": field.sensitive });
+    let mut told =
+        json!({ "path": field.path, "forces_replacement": field.fixed, "sensitive": field.sensitive });
     if field.sensitive {
         return told;
     }
@@ -89,7 +90,9 @@ fn references(value: &Value) -> Vec<String> {
 pub fn event(out: &mut dyn Write, event: &Event, at: Duration) -> io::Result<()> {
     let mut told = match event {
         Event::RunStarted { steps } => json!({ "type": "run_started", "steps": steps }),
-        Event::Recovered { address, what } => json!({ "type": "recovered", "address": address, "what": what }),
+        Event::Recovered { address, what } => {
+            json!({ "type": "recovered", "address": address, "what": what })
+        }
         Event::StepStarted { step, address, title, action, usual } => json!({
             "type": "step_started", "step": step, "address": address, "title": title, "action": action,
             "usual_ms": millis(*usual),

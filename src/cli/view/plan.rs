@@ -61,7 +61,9 @@ fn last_line(plan: &Plan, calls: u64) -> String {
         (false, _) => format!("Plan: {}; {} unchanged. {calls}", counts.join(", "), plan.unchanged),
         (true, true) => format!("Nothing to do; {} unchanged. {calls}", plan.unchanged),
         // What an earlier run left open is looked up, though nothing differs.
-        (true, false) => format!("Plan: {} steps to finish; {} unchanged. {calls}", plan.steps.len(), plan.unchanged),
+        (true, false) => {
+            format!("Plan: {} steps to finish; {} unchanged. {calls}", plan.steps.len(), plan.unchanged)
+        }
     }
 }
 
@@ -120,18 +122,40 @@ pub(super) mod tests {
         let secret = FieldChange { sensitive: true, ..field("password", text("old"), text("new")) };
         let fixed = FieldChange { fixed: true, ..field("cidr", text("10.0.0.0/16"), text("10.1.0.0/16")) };
         plan(vec![
-            change("cluster.edge", "EKS cluster", Verb::Create, Reason::New, vec![
-                field("name", None, text("shop-edge")),
-                field("role_arn", None, Some(arn)),
-                field("subnet_ids", None, Some(Value::list([Value::from("subnet-1"), Value::from("subnet-2")]))),
-                field("tags", None, Some(Value::map([("team", Value::from("commerce"))]))),
-            ]),
-            change("cluster.edge/nodes.default", "node group", Verb::Update, Reason::Differs, vec![
-                field("size.max", Some(Value::from(6)), Some(Value::from(8))),
-                field("labels.a", text("x"), None),
-                secret,
-            ]),
-            change("network.edge/vpc", "VPC", Verb::Replace, Reason::Fixed { fields: vec!["cidr".into()] }, vec![fixed]),
+            change(
+                "cluster.edge",
+                "EKS cluster",
+                Verb::Create,
+                Reason::New,
+                vec![
+                    field("name", None, text("shop-edge")),
+                    field("role_arn", None, Some(arn)),
+                    field(
+                        "subnet_ids",
+                        None,
+                        Some(Value::list([Value::from("subnet-1"), Value::from("subnet-2")])),
+                    ),
+                    field("tags", None, Some(Value::map([("team", Value::from("commerce"))]))),
+                ],
+            ),
+            change(
+                "cluster.edge/nodes.default",
+                "node group",
+                Verb::Update,
+                Reason::Differs,
+                vec![
+                    field("size.max", Some(Value::from(6)), Some(Value::from(8))),
+                    field("labels.a", text("x"), None),
+                    secret,
+                ],
+            ),
+            change(
+                "network.edge/vpc",
+                "VPC",
+                Verb::Replace,
+                Reason::Fixed { fields: vec!["cidr".into()] },
+                vec![fixed],
+            ),
             change("route.cart", "HTTPRoute", Verb::Delete, Reason::LeftFile, vec![]),
         ])
     }
@@ -177,7 +201,13 @@ pub(super) mod tests {
         let ports = (0..20).map(|n| (format!("port-{n:02}"), Value::from(n)));
         let manifest = Value::map([
             ("kind", Value::from("Service")),
-            ("metadata", Value::map([("name", Value::from("shop")), ("labels", Value::map([("a", Value::from("b"))]))])),
+            (
+                "metadata",
+                Value::map([
+                    ("name", Value::from("shop")),
+                    ("labels", Value::map([("a", Value::from("b"))])),
+                ]),
+            ),
             ("spec", Value::map([("ports", Value::map(ports))])),
         ]);
         let fields = vec![field("manifest", None, Some(manifest))];

@@ -56,7 +56,9 @@ impl Lines {
                 running.told = machine;
                 let now = action_now(running.action);
                 let usual = match running.action {
-                    Action::Create if running.usual >= LONG => format!(" of usually {}", duration(running.usual)),
+                    Action::Create if running.usual >= LONG => {
+                        format!(" of usually {}", duration(running.usual))
+                    }
                     _ => String::new(),
                 };
                 let elapsed = duration(*elapsed);
@@ -103,36 +105,63 @@ mod tests {
         let error = CloudError::new(ErrorSort::Other, "EKS.CreateAddon", "no luck");
         let events = [
             (0, 0, Event::RunStarted { steps: 3 }),
-            (0, 0, Event::StepStarted {
-                step: 0,
-                address: edge.clone(),
-                title: "EKS cluster",
-                action: Action::Create,
-                usual: seconds(600),
-            }),
+            (
+                0,
+                0,
+                Event::StepStarted {
+                    step: 0,
+                    address: edge.clone(),
+                    title: "EKS cluster",
+                    action: Action::Create,
+                    usual: seconds(600),
+                },
+            ),
             (10, 10, waited(10)),
             (40, 40, waited(40)),
             (50, 50, waited(50)),
-            (552, 61, Event::StepDone { step: 0, address: edge.clone(), action: Action::Create, took: seconds(552) }),
-            (554, 61, Event::StepFailed {
-                step: 1,
-                address: edge.part("addon.vpc-cni"),
-                action: Action::Create,
-                error,
-                took: seconds(2),
-            }),
-            (554, 61, Event::StepSkipped {
-                step: 2,
-                address: Address::new("gateway", "shop"),
-                action: Action::Create,
-                because: Some(edge.part("addon.vpc-cni")),
-            }),
+            (
+                552,
+                61,
+                Event::StepDone {
+                    step: 0,
+                    address: edge.clone(),
+                    action: Action::Create,
+                    took: seconds(552),
+                },
+            ),
+            (
+                554,
+                61,
+                Event::StepFailed {
+                    step: 1,
+                    address: edge.part("addon.vpc-cni"),
+                    action: Action::Create,
+                    error,
+                    took: seconds(2),
+                },
+            ),
+            (
+                554,
+                61,
+                Event::StepSkipped {
+                    step: 2,
+                    address: Address::new("gateway", "shop"),
+                    action: Action::Create,
+                    because: Some(edge.part("addon.vpc-cni")),
+                },
+            ),
         ];
         let mut lines = Lines::default();
         let mut out = anstream::StripStream::new(Vec::new());
         for (at, machine, event) in events {
             lines.write(&mut out, &event, seconds(at), seconds(machine)).expect("a vector takes all");
         }
-        insta::assert_snapshot!(String::from_utf8(out.into_inner()).expect("is UTF-8"), @r"");
+        insta::assert_snapshot!(String::from_utf8(out.into_inner()).expect("is UTF-8"), @r"
+        [00:00]   cluster.edge  creating EKS cluster, which usually takes 10m
+        [00:40]   cluster.edge  still creating: status CREATING (40s of usually 10m)
+        [09:12] + cluster.edge  created (9m12s)
+        [09:14] ! cluster.edge/addon.vpc-cni  failed creating it (2s): EKS.CreateAddon: no luck
+        [09:14] . gateway.shop  skipped, because cluster.edge/addon.vpc-cni failed
+        ");
     }
 }

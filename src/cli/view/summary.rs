@@ -109,8 +109,10 @@ mod tests {
 
     fn shown(outcome: &Outcome, machine: Option<Duration>) -> String {
         let seconds = Duration::from_secs;
-        let steps: Vec<_> = (0..7).map(|n| (Address::new("cluster", &format!("c{n}")), seconds(n * 15))).collect();
-        let outputs = BTreeMap::from([("url".to_owned(), Json::from("https://shop")), ("n".to_owned(), Json::from(3))]);
+        let steps: Vec<_> =
+            (0..7).map(|n| (Address::new("cluster", &format!("c{n}")), seconds(n * 15))).collect();
+        let outputs =
+            BTreeMap::from([("url".to_owned(), Json::from("https://shop")), ("n".to_owned(), Json::from(3))]);
         let mut out = anstream::StripStream::new(Vec::new());
         write(&mut out, outcome, &Took { steps: &steps, machine }, &outputs).expect("a vector takes all");
         String::from_utf8(out.into_inner()).expect("is UTF-8")
@@ -118,13 +120,28 @@ mod tests {
 
     #[test]
     fn a_complete_run_ends_with_its_outputs() {
-        let outcome = Outcome { created: 112, updated: 3, took: Duration::from_secs(1421), ..Outcome::default() };
-        insta::assert_snapshot!(shown(&outcome, Some(Duration::from_millis(1240))), @r"");
+        let outcome =
+            Outcome { created: 112, updated: 3, took: Duration::from_secs(1421), ..Outcome::default() };
+        insta::assert_snapshot!(shown(&outcome, Some(Duration::from_millis(1240))), @r"
+        Slowest:
+            1m30s  cluster.c6
+            1m15s  cluster.c5
+               1m  cluster.c4
+              45s  cluster.c3
+              30s  cluster.c2
+
+        Done in 23m41s of simulated time, in 1.2s: 112 created, 3 changed.
+
+        Outputs:
+          n = 3
+          url = https://shop
+        ");
     }
 
     #[test]
     fn a_partly_done_run_ends_with_what_failed() {
-        let error = CloudError::answered("EKS.CreateAddon", "InvalidParameterException", "no such version", None);
+        let error =
+            CloudError::answered("EKS.CreateAddon", "InvalidParameterException", "no such version", None);
         let outcome = Outcome {
             created: 4,
             failed: vec![(Address::new("cluster", "edge"), error)],
@@ -132,7 +149,19 @@ mod tests {
             took: Duration::from_secs(61),
             ..Outcome::default()
         };
-        insta::assert_snapshot!(shown(&outcome, None), @r"");
+        insta::assert_snapshot!(shown(&outcome, None), @r"
+        Slowest:
+            1m30s  cluster.c6
+            1m15s  cluster.c5
+               1m  cluster.c4
+              45s  cluster.c3
+              30s  cluster.c2
+
+        Failed:
+          cluster.edge  EKS.CreateAddon: InvalidParameterException: no such version
+
+        Partly done in 1m01s: 4 created, 1 failed, 1 not begun.
+        ");
     }
 
     #[test]
@@ -140,6 +169,9 @@ mod tests {
         let outcome = Outcome { interrupted: true, ..Outcome::default() };
         assert!(shown(&outcome, None).contains("The state is saved"));
         let unreachable = CloudError::new(ErrorSort::Unreachable, "a", "b");
-        assert_eq!(counts(&Outcome { failed: vec![(Address::new("a", "b"), unreachable)], ..outcome }), "1 failed");
+        assert_eq!(
+            counts(&Outcome { failed: vec![(Address::new("a", "b"), unreachable)], ..outcome }),
+            "1 failed"
+        );
     }
 }

@@ -110,7 +110,10 @@ fn nested(value: &Value) -> String {
         Value::List(items) => format!("[{}]", join(items.iter().map(nested).collect())),
         Value::Map(map) if map.is_empty() => "{}".to_owned(),
         Value::Map(map) => {
-            format!("{{ {} }}", join(map.iter().map(|(key, value)| format!("{key}: {}", nested(value))).collect()))
+            format!(
+                "{{ {} }}",
+                join(map.iter().map(|(key, value)| format!("{key}: {}", nested(value))).collect())
+            )
         }
         Value::Unknown(_) => inline(value),
     }
@@ -141,7 +144,8 @@ mod tests {
     #[test]
     fn values_are_one_line() {
         let unknown = Value::reference(&Address::new("cluster", "edge"), "arn");
-        let map = Value::map([("a", Value::list([Value::from("x y"), unknown.clone()])), ("b", Value::from(true))]);
+        let map =
+            Value::map([("a", Value::list([Value::from("x y"), unknown.clone()])), ("b", Value::from(true))]);
         assert_eq!(inline(&map), r#"{ a: ["x y", (known after apply)], b: true }"#);
         assert_eq!(inline(&Value::from("a\nb")), r#""a\nb""#);
         assert_eq!(inline(&Value::from("")), r#""""#);
