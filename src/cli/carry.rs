@@ -48,7 +48,7 @@ pub(super) async fn carry(
     let cloud = run.cloud(Access::Plan);
     let live = observe(&cloud, run.registry, Some(&run.graph), locked.state()).await;
     let plan = plan(&run.graph, locked.state(), &live, &run.registry.shapes(), &order.intent)?;
-    show(screen, &plan, cloud.calls().total(), how.json, how.verbose)?;
+    show(screen, &plan, run.calls + cloud.calls().total(), how.json, how.verbose)?;
     if plan.is_empty() && !changes_the_record(&plan, locked.state()) {
         return Ok(Exit::Done);
     }

@@ -27,7 +27,7 @@ pub(super) fn run(
         let cloud = run.cloud(Access::Read);
         let state = run.state()?;
         let live = observe(&cloud, run.registry, None, &state).await;
-        Ok::<_, Failure>((drift(&state, &live, &run.registry.shapes()), cloud.calls().total()))
+        Ok::<_, Failure>((drift(&state, &live, &run.registry.shapes()), run.calls + cloud.calls().total()))
     })??;
     let measure = Measure { width: screen.width, verbose: false };
     screen.answer(|out| {

@@ -31,7 +31,7 @@ pub(super) fn run(
         let targets = args.scope.targets.clone();
         let intent = Intent::Up { targets, replace: args.scope.replace.clone() };
         let plan = plan(&run.graph, &state, &live, &run.registry.shapes(), &intent)?;
-        Ok::<_, Failure>((plan, cloud.calls().total()))
+        Ok::<_, Failure>((plan, run.calls + cloud.calls().total()))
     })??;
     if let Some(path) = &args.output {
         save(path, &plan)?;
