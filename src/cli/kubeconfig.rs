@@ -83,7 +83,7 @@ fn config(clusters: &[Known], profile: Option<&str>) -> Json {
         "clusters": clusters.iter().map(of_cluster).collect::<Vec<_>>(),
         "users": clusters.iter().map(|cluster| user(cluster, profile)).collect::<Vec<_>>(),
         "contexts": contexts.collect::<Vec<_>>(),
-        "current-context": names().next(),
+        "current-context": names().next().map_or("", String::as_str),
     })
 }
 

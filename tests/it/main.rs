@@ -2,5 +2,6 @@
 
 mod boxes;
 mod engine;
+mod scripts;
 mod support;
 mod tidy;
