@@ -127,7 +127,7 @@ where
     }
 }
 
-fn from_sdk<E, R>(operation: &'static str, error: &SdkError<E, R>) -> CloudError
+pub(super) fn from_sdk<E, R>(operation: &str, error: &SdkError<E, R>) -> CloudError
 where
     E: ProvideErrorMetadata + Error + 'static,
     R: fmt::Debug + 'static,

@@ -7,16 +7,18 @@ mod calls;
 mod clients;
 mod cluster;
 pub mod door;
+pub mod ec2;
+pub mod eks;
 mod error;
 mod kube;
 mod line;
 mod objects;
 mod owner;
-mod policy;
+pub mod policy;
 mod settings;
 mod sorts;
-mod token;
 mod tags;
+mod token;
 mod watchman;
 
 use std::collections::BTreeMap;
@@ -35,10 +37,9 @@ pub use cluster::ClusterRef;
 pub use error::{Absent, CloudError, CloudResult, ErrorSort, Named};
 pub use objects::{MANAGER, NOT_SERVED, ObjectRef, Objects, from_kube};
 pub use owner::{ADDRESS, LINEAGE, TOKEN, split_tags};
-pub use policy::same_policy;
 pub use settings::{Settings, retry, timeouts};
-pub use token::Token;
 pub use tags::{Tags, lattice_tags, retag_lattice, tag_changes};
+pub use token::Token;
 
 /// The clouds of a run. Cheap to clone.
 #[derive(Clone)]

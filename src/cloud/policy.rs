@@ -1,113 +1,220 @@
-//! Policy documents as AWS compares them: one thing or a list of it, in any order, is the same.
+//! Policy documents as AWS compares them: two texts that mean the same are the same. What a policy allows is not here.
+//!
+//! AWS gives documents back otherwise than it got them: accounts become the ARN of their root, a list of one becomes
+//! a text, order is lost. `told` hides that from a diff.
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
-/// Whether two policy documents say the same. Statement ids say nothing.
-pub fn same_policy(one: &Json, other: &Json) -> bool {
-    normal(one) == normal(other)
-}
-
-/// A policy document in the one form that all equal ones share.
-fn normal(policy: &Json) -> Json {
-    let mut policy = policy.as_object().cloned().unwrap_or_default();
-    policy.remove("Id");
-    policy.entry("Version").or_insert_with(|| "2008-10-17".into());
-    let mut statements: Vec<Json> = many(policy.remove("Statement")).iter().map(statement).collect();
-    statements.sort_by_key(Json::to_string);
-    policy.insert("Statement".to_owned(), Json::Array(statements));
-    Json::Object(policy)
-}
-
-fn statement(statement: &Json) -> Json {
-    let known = statement.as_object().cloned().unwrap_or_default();
-    let parts = known.into_iter().filter(|(key, _)| key != "Sid");
-    Json::Object(parts.map(|(key, value)| (key.clone(), part(&key, value))).collect())
-}
-
-fn part(key: &str, value: Json) -> Json {
-    match (key, value) {
-        ("Action" | "NotAction", value) => {
-            sorted(many(Some(value)).iter().map(|one| one.as_str().unwrap_or_default().to_lowercase().into()))
-        }
-        ("Resource" | "NotResource", value) => sorted(many(Some(value)).into_iter()),
-        ("Principal" | "NotPrincipal", Json::String(all)) => {
-            Json::Object(Map::from_iter([("AWS".to_owned(), Json::Array(vec![all.into()]))]))
-        }
-        ("Principal" | "NotPrincipal", Json::Object(by)) => {
-            let principals = |value| sorted(many(Some(value)).into_iter().map(principal));
-            Json::Object(by.into_iter().map(|(key, value)| (key, principals(value))).collect())
-        }
-        ("Condition", Json::Object(by)) => {
-            Json::Object(by.into_iter().map(|(o, c)| (o, condition(c))).collect())
-        }
-        (_, value) => value,
+/// What to say of a document that the cloud tells: `wanted` itself if both mean the same, else as it was told.
+pub fn told(wanted: Option<&Json>, told: Json) -> Json {
+    match wanted {
+        Some(wanted) if same(wanted, &told) => wanted.clone(),
+        _ => told,
     }
 }
 
-fn condition(keys: Json) -> Json {
-    let Json::Object(keys) = keys else { return keys };
-    let values = |value| {
-        sorted(many(Some(value)).into_iter().map(|one| match one {
-            Json::String(text) => Json::String(text),
-            other => Json::String(other.to_string()),
-        }))
+/// Whether two documents mean the same.
+pub fn same(one: &Json, other: &Json) -> bool {
+    one == other || normal(one) == normal(other)
+}
+
+/// Reads a document as IAM tells it: percent-encoded JSON. `None` if it is neither.
+pub fn read(encoded: &str) -> Option<Json> {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let (digits, tail) = rest.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+        rest = tail;
+    }
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// The one form of all documents that mean the same. Not meant to be sent.
+pub fn normal(document: &Json) -> Json {
+    let Json::Object(document) = document else { return document.clone() };
+    let mut out = Map::new();
+    for (key, value) in document {
+        let value = match key.as_str() {
+            "Statement" => set(value, statement),
+            _ => value.clone(),
+        };
+        out.insert(key.clone(), value);
+    }
+    out.entry("Version").or_insert_with(|| Json::from("2008-10-17"));
+    Json::Object(out)
+}
+
+fn statement(one: &Json) -> Json {
+    let Json::Object(one) = one else { return one.clone() };
+    let mut out = Map::new();
+    for (key, value) in one {
+        let value = match key.as_str() {
+            "Sid" if value == "" => continue,
+            "Action" | "NotAction" => set(value, lower),
+            "Resource" | "NotResource" => set(value, Json::clone),
+            "Principal" | "NotPrincipal" => principals(value),
+            "Condition" => conditions(value),
+            _ => value.clone(),
+        };
+        out.insert(key.clone(), value);
+    }
+    Json::Object(out)
+}
+
+/// A single thing or a list of them, as a sorted list without repetitions.
+fn set(value: &Json, each: impl Fn(&Json) -> Json) -> Json {
+    let mut items: Vec<Json> = match value {
+        Json::Array(items) => items.iter().map(each).collect(),
+        one => vec![each(one)],
     };
-    Json::Object(keys.into_iter().map(|(key, value)| (key, values(value))).collect())
-}
-
-/// An account is told as its root.
-fn principal(one: Json) -> Json {
-    match one.as_str() {
-        Some(id) if id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit()) => {
-            format!("arn:aws:iam::{id}:root").into()
-        }
-        _ => one,
-    }
-}
-
-fn many(value: Option<Json>) -> Vec<Json> {
-    match value {
-        None | Some(Json::Null) => Vec::new(),
-        Some(Json::Array(items)) => items,
-        Some(one) => vec![one],
-    }
-}
-
-fn sorted(items: impl Iterator<Item = Json>) -> Json {
-    let mut items: Vec<Json> = items.collect();
-    items.sort_by_key(Json::to_string);
+    items.sort_by_cached_key(Json::to_string);
     items.dedup();
     Json::Array(items)
 }
 
+/// Actions mean the same in any case.
+fn lower(value: &Json) -> Json {
+    value.as_str().map_or_else(|| value.clone(), |text| Json::from(text.to_lowercase()))
+}
+
+fn principals(value: &Json) -> Json {
+    match value {
+        Json::Object(sorts) => {
+            sorts.iter().map(|(sort, who)| (sort.clone(), set(who, principal))).collect::<Map<_, _>>().into()
+        }
+        everybody => json!({ "AWS": [everybody] }),
+    }
+}
+
+/// The ARN of an account's root is the account.
+fn principal(who: &Json) -> Json {
+    let account = who.as_str().and_then(|arn| {
+        let (head, account) = arn.strip_suffix(":root")?.rsplit_once(':')?;
+        (head.starts_with("arn:") && head.ends_with(":iam:")).then_some(account)
+    });
+    account.map_or_else(|| who.clone(), Json::from)
+}
+
+/// Keys mean the same in any case; numbers and truth values mean the same as texts.
+fn conditions(value: &Json) -> Json {
+    let Json::Object(operators) = value else { return value.clone() };
+    let keys = |keys: &Json| match keys {
+        Json::Object(keys) => keys
+            .iter()
+            .map(|(key, value)| (key.to_lowercase(), set(value, text)))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other.clone(),
+    };
+    operators.iter().map(|(operator, value)| (operator.clone(), keys(value))).collect::<Map<_, _>>().into()
+}
+
+fn text(value: &Json) -> Json {
+    match value {
+        Json::Bool(_) | Json::Number(_) => Json::from(value.to_string()),
+        other => other.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use proptest::prelude::*;
 
     use super::*;
 
-    #[test]
-    fn form_and_order_do_not_matter() {
-        let one = json!({"Version": "2012-10-17", "Statement": {
-            "Sid": "a", "Effect": "Allow", "Principal": "*", "Action": ["b:B", "a:A"], "Resource": "*",
-            "Condition": {"Bool": {"aws:x": true}},
-        }});
-        let other = json!({"Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": ["a:a", "b:b"], "Resource": ["*"],
-            "Condition": {"Bool": {"aws:x": ["true"]}},
-        }]});
-        assert!(same_policy(&one, &other));
+    fn statement_of(
+        sid: &str,
+        actions: &[String],
+        accounts: &[u64],
+        condition: Option<bool>,
+        respelled: bool,
+    ) -> Json {
+        let mut actions: Vec<String> = actions.to_vec();
+        let mut accounts: Vec<String> = accounts.iter().map(|n| format!("{n:012}")).collect();
+        if respelled {
+            actions.reverse();
+            actions = actions.iter().map(|action| action.to_uppercase()).collect();
+            accounts.reverse();
+            accounts = accounts.iter().map(|account| format!("arn:aws:iam::{account}:root")).collect();
+        }
+        let single = |list: Vec<String>| match list.as_slice() {
+            [one] if respelled => json!(one),
+            _ => json!(list),
+        };
+        let mut out = json!({ "Sid": sid, "Effect": "Allow", "Action": single(actions), "Principal": { "AWS": single(accounts) } });
+        if let Some(truth) = condition {
+            let value = if respelled { json!([truth.to_string()]) } else { json!(truth) };
+            let key = if respelled { "AWS:SecureTransport" } else { "aws:SecureTransport" };
+            out["Condition"] = json!({ "Bool": { key: value } });
+        }
+        out
+    }
+
+    type Parts = Vec<(String, Vec<String>, Vec<u64>, Option<bool>)>;
+
+    fn document(parts: &Parts, respelled: bool) -> Json {
+        let each = |(sid, actions, accounts, condition): &(String, Vec<String>, Vec<u64>, Option<bool>)| {
+            statement_of(sid, actions, accounts, *condition, respelled)
+        };
+        let mut statements: Vec<Json> = parts.iter().map(each).collect();
+        if respelled {
+            statements.reverse();
+        }
+        match statements.as_slice() {
+            [one] if respelled => json!({ "Version": "2012-10-17", "Statement": one }),
+            _ => json!({ "Version": "2012-10-17", "Statement": statements }),
+        }
+    }
+
+    fn parts() -> impl Strategy<Value = Parts> {
+        let actions = prop::collection::vec("[a-z]{2,3}:[A-Z][a-z]{1,4}", 1..4);
+        let accounts = prop::collection::vec(0u64..999_999_999_999, 1..3);
+        prop::collection::vec(("[A-Z]{0,3}", actions, accounts, prop::option::of(any::<bool>())), 1..4)
+    }
+
+    proptest! {
+        #[test]
+        fn respelled_documents_are_the_same(parts in parts()) {
+            let (one, other) = (document(&parts, false), document(&parts, true));
+            prop_assert!(same(&one, &other));
+            prop_assert_eq!(told(Some(&one), other), one);
+        }
+
+        #[test]
+        fn one_more_action_is_another_document(parts in parts()) {
+            let one = document(&parts, false);
+            let mut more = parts;
+            more[0].1.push("iam:PassRole".to_owned());
+            prop_assert!(!same(&one, &document(&more, true)));
+        }
+
+        #[test]
+        fn the_normal_form_is_its_own(parts in parts()) {
+            let normal_form = normal(&document(&parts, true));
+            prop_assert_eq!(normal(&normal_form), normal_form);
+        }
     }
 
     #[test]
-    fn what_is_allowed_matters() {
-        let allow = |action: &str, who: &str| {
-            json!({"Statement": [{
-                "Effect": "Allow", "Action": action, "Resource": "*", "Principal": {"AWS": who},
-            }]})
-        };
-        assert!(!same_policy(&allow("a:a", "*"), &allow("a:b", "*")));
-        assert!(!same_policy(&allow("a:a", "*"), &allow("a:a", "111122223333")));
-        assert!(same_policy(&allow("a:a", "arn:aws:iam::111122223333:root"), &allow("a:a", "111122223333")));
+    fn names_and_resources_tell_documents_apart() {
+        let of = |sid: &str, resource: &str| json!({"Version": "2012-10-17", "Statement": [{"Sid": sid, "Effect": "Allow", "Action": "s3:*", "Resource": resource}]});
+        assert!(!same(&of("A", "*"), &of("B", "*")));
+        assert!(!same(&of("A", "arn:aws:s3:::a"), &of("A", "arn:aws:s3:::A")));
+        assert!(!same(
+            &of("A", "*"),
+            &json!({"Version": "2008-10-17", "Statement": of("A", "*")["Statement"]})
+        ));
+    }
+
+    #[test]
+    fn reads_what_is_percent_encoded() {
+        assert_eq!(read("%7B%22a%22%3A%20%22b+c%22%7D"), Some(json!({"a": "b+c"})));
+        assert_eq!(read("%7"), None);
     }
 }

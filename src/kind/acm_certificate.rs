@@ -69,7 +69,7 @@ impl Kind for AcmCertificate {
                 continue;
             }
             let Some(detail) = describe(cx, &arn).await? else { continue };
-            return Ok(Some(found(arn, &detail, tags, owner)));
+            return Ok(Some(found(spec, arn, &detail, tags, owner)));
         }
         Ok(None)
     }
@@ -149,11 +149,30 @@ async fn describe(cx: &Cx, arn: &str) -> CloudResult<Option<CertificateDetail>> 
     Ok(answer.and_then(|answer| answer.certificate))
 }
 
-fn found(arn: String, detail: &CertificateDetail, tags: Tags, owner: Ownership) -> FoundOf<AcmCertificate> {
-    let domain = detail.domain_name().unwrap_or_default().to_owned();
-    let names = detail.subject_alternative_names().iter().filter(|name| **name != domain);
-    let alternative_names = names.cloned().collect();
-    let spec = Spec { domain, alternative_names, tags };
+/// A name in the words of the file where it is the same.
+fn as_wanted<'a>(told: &str, mut wanted: impl Iterator<Item = &'a String>) -> String {
+    wanted.find(|wanted| wanted.eq_ignore_ascii_case(told)).cloned().unwrap_or_else(|| told.to_owned())
+}
+
+/// The spec as it is now. ACM tells the domain among the names, whether it was asked for there or not.
+fn spec(wanted: &Spec, detail: &CertificateDetail, tags: Tags) -> Spec {
+    let domain = as_wanted(detail.domain_name().unwrap_or_default(), std::iter::once(&wanted.domain));
+    let names = detail.subject_alternative_names().iter();
+    let names = names.map(|name| as_wanted(name, wanted.alternative_names.iter()));
+    let asked =
+        |name: &String| !name.eq_ignore_ascii_case(&domain) || wanted.alternative_names.contains(name);
+    let alternative_names = names.filter(asked).collect();
+    Spec { domain, alternative_names, tags }
+}
+
+fn found(
+    wanted: &Spec,
+    arn: String,
+    detail: &CertificateDetail,
+    tags: Tags,
+    owner: Ownership,
+) -> FoundOf<AcmCertificate> {
+    let spec = spec(wanted, detail, tags);
     let proofs: Option<Vec<Proof>> = std::iter::once(&spec.domain)
         .chain(&spec.alternative_names)
         .map(|name| proof(detail.domain_validation_options(), name))
@@ -174,7 +193,8 @@ fn found(arn: String, detail: &CertificateDetail, tags: Tags, owner: Ownership) 
 }
 
 fn proof(options: &[DomainValidation], name: &str) -> Option<Proof> {
-    let record = options.iter().find(|option| option.domain_name() == name)?.resource_record()?;
+    let record =
+        options.iter().find(|option| option.domain_name().eq_ignore_ascii_case(name))?.resource_record()?;
     Some(Proof {
         name: record.name().trim_end_matches('.').to_owned(),
         kind: record.r#type().as_str().to_owned(),
@@ -210,6 +230,17 @@ mod tests {
         assert_ne!(validation[0], validation[2]);
         let name = validation[2]["name"].as_str().expect("a name");
         assert!(name.ends_with(".a.example.com"), "{name}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn names_are_told_in_the_words_of_the_file() {
+        let ground = Ground::new();
+        let spec = json!({"domain": "Shop.example.com",
+            "alternative_names": ["A.example.com", "Shop.example.com"], "tags": {}});
+        let made = ground.make(&Erased(AcmCertificate), "a", &spec).await;
+        assert_eq!(made.spec, spec);
+        assert_eq!(made.outputs["validation"].as_array().map(Vec::len), Some(3));
+        assert_eq!(made.outputs["validation"][0], made.outputs["validation"][2]);
     }
 
     #[tokio::test(start_paused = true)]

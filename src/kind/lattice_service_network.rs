@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use super::{Found, FoundOf, Kind, Readiness};
 use crate::cloud::{
-    Absent, CloudResult, Cx, ErrorSort, Named, Tags, lattice_tags, retag_lattice, same_policy, split_tags,
+    Absent, CloudResult, Cx, ErrorSort, Named, Tags, lattice_tags, policy, retag_lattice, split_tags,
 };
 use crate::shape::{Recovery, Shape};
 
@@ -131,7 +131,7 @@ async fn found(
     let spec = Spec {
         name: network.name.unwrap_or_default(),
         auth: network.auth_type.map_or_else(|| "NONE".to_owned(), |auth| auth.as_str().to_owned()),
-        policy: policy(cx, &id, wanted.policy.as_ref()).await?,
+        policy: auth_policy(cx, &id, wanted.policy.as_ref()).await?,
         access_logs: told.map(|told| as_wanted(told, &wanted.access_logs)).collect(),
         tags,
     };
@@ -139,13 +139,13 @@ async fn found(
 }
 
 /// The live policy; word for word the wanted one if it says the same.
-async fn policy(cx: &Cx, id: &str, wanted: Option<&Json>) -> CloudResult<Option<Json>> {
+async fn auth_policy(cx: &Cx, id: &str, wanted: Option<&Json>) -> CloudResult<Option<Json>> {
     let call = cx.clients().lattice.get_auth_policy().resource_identifier(id);
     let answer = call.send().await.named("VPC Lattice.GetAuthPolicy").or_absent()?;
     let text = answer.and_then(|answer| answer.policy).filter(|text| !text.is_empty());
     let Some(text) = text else { return Ok(None) };
     let live: Json = serde_json::from_str(&text).unwrap_or(Json::String(text));
-    Ok(Some(wanted.filter(|wanted| same_policy(&live, wanted)).cloned().unwrap_or(live)))
+    Ok(Some(policy::told(wanted, live)))
 }
 
 /// The destinations of a network with the ids of their subscriptions.

@@ -176,7 +176,7 @@ mod tests {
     use super::*;
     use crate::kind::AnyKind;
     use crate::kind::lattice_service_network::LatticeServiceNetwork;
-    use crate::sandbox::Here;
+    use crate::sandbox::{Effect, Fault, Here};
 
     /// Two VPCs with security groups, and a network.
     async fn ground() -> (Ground, String) {
@@ -226,6 +226,17 @@ mod tests {
         assert_eq!(refused.sort, ErrorSort::InUse, "{refused}");
         ground.sandbox.clock().sleep(std::time::Duration::from_secs(61)).await;
         outer.delete(&cx, &network, &whole).await.expect("it is free");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unanswered_create_is_sent_again_and_made_once() {
+        let (ground, network) = ground().await;
+        let operation = "vpc-lattice.CreateServiceNetworkVpcAssociation".to_owned();
+        let lost = Fault { operation, skip: 0, times: 1, effect: Effect::LostAfter };
+        ground.sandbox.world().faults.list.push(lost);
+        let spec = json!({"service_network_id": network, "vpc_id": "vpc-1"});
+        ground.make(&Erased(LatticeVpcAssociation), "a", &spec).await;
+        assert_eq!(ground.sandbox.world().everywhere("lattice/vpc-association").count(), 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,16 +5,42 @@
 
 mod acm_certificate;
 mod acm_issued;
+pub mod caller_lookup;
 #[cfg(test)]
 pub(crate) mod conformance;
+mod crd_release;
+pub mod eks_access_entry;
+pub mod eks_addon;
+pub mod eks_cluster;
+pub mod eks_cluster_lookup;
+pub mod eks_node_group;
+pub mod eks_pod_identity;
+mod elastic_ip;
 mod erased;
+mod gateway;
+pub mod iam_role;
+mod internet_gateway;
+mod kube_object;
 mod lattice_service_network;
 mod lattice_vpc_association;
+mod manifest;
+mod nat_gateway;
+mod prefix_list_lookup;
+mod projection;
+mod route;
 mod route53_record;
 mod route53_zone;
 mod route53_zone_association;
+mod route_table;
+mod security_group;
+mod security_group_rule;
+mod subnet;
 mod value;
+mod vpc;
+mod vpc_lookup;
+mod webhook_certificate;
 mod zone_lookup;
+mod zones_lookup;
 
 use std::future::Future;
 
@@ -31,13 +57,37 @@ pub use erased::{AnyKind, Erased};
 pub const ALL: &[&dyn AnyKind] = &[
     &Erased(acm_certificate::AcmCertificate),
     &Erased(acm_issued::AcmIssued),
+    &Erased(caller_lookup::CallerLookup),
+    &Erased(crd_release::CrdRelease),
+    &Erased(eks_access_entry::EksAccessEntry),
+    &Erased(eks_addon::EksAddon),
+    &Erased(eks_cluster::EksCluster),
+    &Erased(eks_cluster_lookup::EksClusterLookup),
+    &Erased(eks_node_group::EksNodeGroup),
+    &Erased(eks_pod_identity::EksPodIdentity),
+    &Erased(elastic_ip::ElasticIp),
+    &Erased(gateway::Gateway),
+    &Erased(iam_role::IamRole),
+    &Erased(internet_gateway::InternetGateway),
+    &Erased(kube_object::KubeObject),
     &Erased(lattice_service_network::LatticeServiceNetwork),
     &Erased(lattice_vpc_association::LatticeVpcAssociation),
+    &Erased(nat_gateway::NatGateway),
+    &Erased(prefix_list_lookup::PrefixListLookup),
     &Erased(route53_record::Route53Record),
     &Erased(route53_zone::Route53Zone),
     &Erased(route53_zone_association::Route53ZoneAssociation),
+    &Erased(route::Route),
+    &Erased(route_table::RouteTable),
+    &Erased(security_group::SecurityGroup),
+    &Erased(security_group_rule::SecurityGroupRule),
+    &Erased(subnet::Subnet),
     &Erased(value::Value),
+    &Erased(vpc::Vpc),
+    &Erased(vpc_lookup::VpcLookup),
+    &Erased(webhook_certificate::WebhookCertificate),
     &Erased(zone_lookup::ZoneLookup),
+    &Erased(zones_lookup::ZonesLookup),
 ];
 
 /// One sort of resource: what the file says, what the cloud reports, and how to close the gap.

@@ -181,7 +181,18 @@ mod tests {
     use crate::cloud::ErrorSort;
     use crate::kind::AnyKind;
     use crate::kind::route53_record::Route53Record;
-    use crate::kind::route53_zone_association::tests::ground;
+    use crate::sandbox::{Effect, Fault, Here};
+
+    /// A cloud with a VPC.
+    fn ground() -> Ground {
+        let ground = Ground::new();
+        let mut world = ground.sandbox.world();
+        let (account, region) = ("111122223333".into(), "us-west-2".into());
+        let mut here = Here { world: &mut world, account, region, principal: String::new() };
+        here.put("ec2/vpc", "vpc-1", json!({"vpcId": "vpc-1", "state": "available"}));
+        drop(world);
+        ground
+    }
 
     fn spec(tags: serde_json::Value) -> serde_json::Value {
         json!({"name": "internal.example.com", "vpc_id": "vpc-1", "vpc_region": "us-west-2",
@@ -190,7 +201,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn conforms_to_the_contract() {
-        let ground: Ground = ground();
+        let ground = ground();
         let first = spec(json!({"a": "1"}));
         let mut second = spec(json!({"b": "1"}));
         second["comment"] = json!("another");
@@ -211,6 +222,21 @@ mod tests {
         let whole = kind.find(&cx, &spec, Some(&id)).await.expect("it answers").expect("it is there");
         assert_eq!(whole.spec, spec);
         assert_eq!(kind.find(&ground.cx("other"), &spec, None).await, Ok(None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_zone_whose_create_was_not_answered_is_found_and_made_once() {
+        let ground = ground();
+        let operation = "route53.CreateHostedZone".to_owned();
+        let lost = Fault { operation, skip: 0, times: 1, effect: Effect::LostAfter };
+        ground.sandbox.world().faults.list.push(lost);
+        let (kind, cx, spec) = (Erased(Route53Zone), ground.cx("a"), spec(json!({})));
+        let refused = kind.create(&cx, &spec).await.expect_err("the second attempt meets the first");
+        assert_eq!(refused.sort, ErrorSort::Exists, "{refused}");
+        let found = kind.find(&cx, &spec, None).await.expect("it answers").expect("it is there");
+        assert!(matches!(found.owner, Ownership::Tagged { .. }));
+        let zones = ground.sandbox.world().everywhere("route53/zone").count();
+        assert_eq!(zones, 2, "that of a fresh account and this one");
     }
 
     #[tokio::test(start_paused = true)]

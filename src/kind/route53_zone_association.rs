@@ -79,7 +79,7 @@ async fn is_there(cx: &Cx, spec: &Spec) -> CloudResult<bool> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use serde_json::{Value as Json, json};
 
     use super::super::Erased;
@@ -90,7 +90,7 @@ pub(super) mod tests {
     use crate::sandbox::Here;
 
     /// A cloud with two VPCs.
-    pub(in crate::kind) fn ground() -> Ground {
+    fn ground() -> Ground {
         let ground = Ground::new();
         let mut world = ground.sandbox.world();
         let mut here = Here {

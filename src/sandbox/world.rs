@@ -179,6 +179,28 @@ impl World {
         self.docs.iter()
     }
 
+    /// The documents of the table of `first` whose ids begin with the id of `first`.
+    pub fn beginning<'a>(&'a self, first: &'a Key) -> impl Iterator<Item = (&'a Key, &'a Doc)> {
+        let within = |key: &Key| {
+            (&key.account, &key.region, &key.table) == (&first.account, &first.region, &first.table)
+                && key.id.starts_with(&first.id)
+        };
+        self.docs.range(first.clone()..).take_while(move |(key, _)| within(key))
+    }
+
+    /// The documents of a table in every account and region.
+    pub fn everywhere<'a>(&'a self, table: &'a str) -> impl Iterator<Item = (&'a Key, &'a Doc)> {
+        let mut places = Vec::new();
+        let mut next = self.docs.keys().next();
+        while let Some(key) = next {
+            places.push((key.account.as_str(), key.region.as_str()));
+            let region = format!("{}\0", key.region);
+            let past = Key { region, table: String::new(), id: String::new(), ..key.clone() };
+            next = self.docs.range(past..).next().map(|(key, _)| key);
+        }
+        places.into_iter().flat_map(move |(account, region)| self.table(account, region, table))
+    }
+
     /// Makes `event` happen to `key` after `millis`.
     pub fn after(&mut self, millis: i64, key: &Key, event: Event) {
         self.drawn += 1;
@@ -423,6 +445,30 @@ mod tests {
         assert_eq!(copy.docs, world.docs);
         assert_eq!(copy.due, world.due);
         assert_ne!(copy.draw("vpc-", 17), id);
+    }
+
+    #[test]
+    fn a_table_is_found_in_every_account_and_region() {
+        let mut world = World::new(0);
+        for (account, region, table) in
+            [("1", "a", "t/a"), ("1", "b", "t/a"), ("2", "a", "t/b"), ("3", "a", "t/a")]
+        {
+            let key =
+                Key { account: account.into(), region: region.into(), table: table.into(), id: "x".into() };
+            world.put(key, json!({}));
+        }
+        let found: Vec<_> =
+            world.everywhere("t/a").map(|(key, _)| (key.account.as_str(), key.region.as_str())).collect();
+        assert_eq!(found, [("1", "a"), ("1", "b"), ("3", "a")]);
+    }
+
+    #[test]
+    fn ids_are_found_by_how_they_begin() {
+        let mut world = World::new(0);
+        for id in ["a/1", "a/2", "ab/1", "b/1"] {
+            world.put(key(id), json!({}));
+        }
+        assert_eq!(world.beginning(&key("a/")).count(), 2);
     }
 
     #[test]

@@ -4,9 +4,14 @@
 //! look on the wire is in `wire`, by protocol. A service is one folder or file here and one line in `SERVICES`.
 
 pub mod acm;
+pub mod ec2;
+pub mod eks;
+pub mod elb;
+pub mod iam;
 pub mod lattice;
 pub mod route53;
 pub mod sts;
+pub mod tagging;
 pub mod wire;
 
 use serde_json::Value as Json;
@@ -84,19 +89,41 @@ pub struct Service {
 }
 
 /// Every service there is.
-pub const SERVICES: &[&Service] = &[&acm::SERVICE, &lattice::SERVICE, &route53::SERVICE, &sts::SERVICE];
+pub const SERVICES: &[&Service] = &[
+    &acm::SERVICE,
+    &ec2::SERVICE,
+    &eks::SERVICE,
+    &elb::SERVICE,
+    &iam::SERVICE,
+    &lattice::SERVICE,
+    &route53::SERVICE,
+    &sts::SERVICE,
+    &tagging::SERVICE,
+];
 
 /// What hooks due in the world may name.
 pub const HOOKS: &[(&str, Hook)] = &[
     (super::controllers::HOOK, super::controllers::reconcile),
     (super::kube::workloads::HOOK, super::kube::workloads::look),
+    (super::controllers::LATER, super::controllers::reconcile_later),
     acm::ON_EXPIRE,
     acm::ON_ISSUE,
     acm::ON_RECORDS,
+    (ec2::NAT_HOOK, ec2::nat_due),
     (lattice::DRAINED, lattice::drained),
+    (eks::addon::REVIEW, eks::addon::review),
+    (eks::life::ACTIVE, eks::life::active),
+    (eks::life::GONE, eks::life::gone),
+    (eks::life::GROUND, eks::life::ground),
+    (eks::life::UPDATED, eks::life::updated),
+    (eks::node::ACTIVE, eks::node::active),
+    (eks::node::GONE, eks::node::gone),
+    (eks::node::UPDATED, eks::node::updated),
 ];
 
 /// Puts in what a fresh account has: see each service.
 pub fn furnish(world: &mut World) {
+    ec2::furnish(world);
+    iam::furnish(world);
     route53::furnish(world);
 }

@@ -68,9 +68,8 @@ fn look(world: &mut World, key: &Key) {
 
 /// Records of some zone have changed: certificates of any account may wait for them.
 pub fn dns_changed(world: &mut World) {
-    let waiting = world
-        .all()
-        .filter(|(key, doc)| key.table == CERTIFICATES && text(doc, "Status") == "PENDING_VALIDATION");
+    let waiting =
+        world.everywhere(CERTIFICATES).filter(|(_, doc)| text(doc, "Status") == "PENDING_VALIDATION");
     let keys: Vec<Key> = waiting.map(|(key, _)| key.clone()).collect();
     for key in keys {
         look(world, &key);
@@ -110,4 +109,105 @@ fn expire(world: &mut World, key: &Key) {
             doc["Status"] = json!("VALIDATION_TIMED_OUT");
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::super::SERVICE;
+    use crate::sandbox::aws::{lattice, route53};
+    use crate::sandbox::{Here, World};
+
+    fn here<'a>(world: &'a mut World, account: &str) -> Here<'a> {
+        Here { world, account: account.into(), region: "us-west-2".into(), principal: String::new() }
+    }
+
+    fn acm(world: &mut World, account: &str, name: &str, input: &Json) -> Json {
+        let operation =
+            SERVICE.operations.iter().find(|operation| operation.name == name).expect("it is known");
+        (operation.handle)(&mut here(world, account), input).expect("it is answered")
+    }
+
+    fn request(world: &mut World, account: &str) -> Json {
+        let input = json!({"DomainName": "*.api.example.com", "ValidationMethod": "DNS"});
+        acm(world, account, "RequestCertificate", &input)
+    }
+
+    fn pass(world: &mut World, seconds: i64) {
+        let now = world.now();
+        world.advance(now + seconds * 1000);
+    }
+
+    fn status(world: &mut World, account: &str, certificate: &Json) -> Json {
+        acm(world, account, "DescribeCertificate", certificate)["Certificate"]["Status"].clone()
+    }
+
+    fn change(world: &mut World, action: &str, record: &Json) {
+        let set = json!({"Name": record["Name"], "Type": "CNAME", "TTL": "60",
+            "ResourceRecords": {"ResourceRecord": {"Value": record["Value"]}}});
+        let input = json!({"Id": route53::EXAMPLE,
+            "ChangeBatch": {"Changes": {"Change": {"Action": action, "ResourceRecordSet": set}}}});
+        let operations = route53::SERVICE.operations.iter();
+        let change = operations.into_iter().find(|one| one.name == "ChangeResourceRecordSets");
+        let mut here = here(world, "111122223333");
+        (change.expect("it is known").handle)(&mut here, &input).expect("the record is changed");
+    }
+
+    fn record(world: &mut World, account: &str, certificate: &Json) -> Json {
+        let detail = acm(world, account, "DescribeCertificate", certificate);
+        detail["Certificate"]["DomainValidationOptions"][0]["ResourceRecord"].clone()
+    }
+
+    fn world() -> World {
+        let mut world = World::new(0);
+        route53::furnish(&mut world);
+        world
+    }
+
+    #[test]
+    fn a_certificate_of_another_account_is_proven_by_the_zone_of_this_one() {
+        let (mut world, other) = (world(), "444455556666");
+        let certificate = request(&mut world, other);
+        pass(&mut world, 6);
+        let record = record(&mut world, other, &certificate);
+        change(&mut world, "CREATE", &record);
+        pass(&mut world, 89);
+        assert_eq!(status(&mut world, other, &certificate), "PENDING_VALIDATION");
+        pass(&mut world, 2);
+        assert_eq!(status(&mut world, other, &certificate), "ISSUED");
+    }
+
+    #[test]
+    fn a_record_that_is_there_proves_the_next_certificate_and_one_that_went_proves_nothing() {
+        let (mut world, account) = (world(), "111122223333");
+        let first = request(&mut world, account);
+        pass(&mut world, 6);
+        let record = record(&mut world, account, &first);
+        change(&mut world, "CREATE", &record);
+        change(&mut world, "DELETE", &record);
+        pass(&mut world, 1000);
+        assert_eq!(status(&mut world, account, &first), "PENDING_VALIDATION");
+        change(&mut world, "CREATE", &record);
+        let second = request(&mut world, account);
+        pass(&mut world, 100);
+        assert_eq!(status(&mut world, account, &first), "ISSUED");
+        assert_eq!(status(&mut world, account, &second), "ISSUED");
+    }
+
+    #[test]
+    fn a_service_takes_an_issued_certificate_only() {
+        let (mut world, account) = (world(), "111122223333");
+        let certificate = request(&mut world, account);
+        pass(&mut world, 6);
+        let input = json!({"name": "cart", "certificateArn": certificate["CertificateArn"]});
+        let create = |world: &mut World| lattice::call(&mut here(world, account), "CreateService", &input);
+        assert_eq!(create(&mut world).expect_err("it is not issued").code, "ValidationException");
+        let record = record(&mut world, account, &certificate);
+        change(&mut world, "CREATE", &record);
+        pass(&mut world, 91);
+        let service = create(&mut world).expect("it is issued");
+        let detail = acm(&mut world, account, "DescribeCertificate", &certificate);
+        assert_eq!(detail["Certificate"]["InUseBy"], json!([service["arn"]]));
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::record::{key, normal, of_zone};
+use super::record::{beginning, key, normal};
 use super::{RECORDS, change_info, invalid, text, zone};
 use crate::sandbox::aws::wire::{listed, number};
 use crate::sandbox::aws::{Answer, Refusal, acm};
@@ -17,10 +17,12 @@ pub(super) fn change(here: &mut Here<'_>, input: &Json) -> Answer {
     if changes.is_empty() {
         return Err(invalid("1 validation error detected: the list of changes is empty"));
     }
-    let before: BTreeMap<String, Doc> = of_zone(here, &id).into_iter().collect();
+    let wanted = changes.iter().map(record).collect::<Result<Vec<_>, _>>()?;
+    // Records of other names have no say.
+    let near = wanted.iter().flat_map(|one| beginning(here, &format!("{id}/{}/", text(one, "Name"))));
+    let before: BTreeMap<String, Doc> = near.collect();
     let (mut after, mut wrong) = (before.clone(), Vec::new());
-    for change in &changes {
-        let record = record(change)?;
+    for (change, record) in changes.iter().zip(wanted) {
         if let Err(reason) = apply(&mut after, &zone, text(change, "Action"), record) {
             wrong.push(reason);
         }

@@ -1,8 +1,10 @@
 //! Hosted zones and the VPCs of private ones.
 
+use std::cmp::Ordering;
+
 use serde_json::{Value as Json, json};
 
-use super::record::{normal, of_zone, put};
+use super::record::{beginning, by_labels, normal, put};
 use super::{RECORDS, ZONES, change_info, invalid, most, text};
 use crate::sandbox::aws::{Answer, Refusal};
 use crate::sandbox::world::{Doc, Here};
@@ -29,7 +31,8 @@ fn is_private(zone: &Doc) -> bool {
 
 /// As it is told, with the count of its records.
 fn told(here: &Here<'_>, mut zone: Doc) -> Doc {
-    zone["ResourceRecordSetCount"] = json!(of_zone(here, id_of(&zone)).len());
+    let first = here.key(RECORDS, &format!("{}/", id_of(&zone)));
+    zone["ResourceRecordSetCount"] = json!(here.world.beginning(&first).count());
     zone
 }
 
@@ -125,7 +128,7 @@ pub(super) fn delete(here: &mut Here<'_>, input: &Json) -> Answer {
     let zone = lookup(here, text(input, "Id"))?;
     let id = id_of(&zone);
     let own = |record: &Doc| record["Name"] == zone["Name"] && matches!(text(record, "Type"), "NS" | "SOA");
-    let records = of_zone(here, id);
+    let records = beginning(here, &format!("{id}/"));
     if !records.iter().all(|(_, record)| own(record)) {
         let words =
             "The specified hosted zone contains non-required resource record sets and so cannot be deleted.";
@@ -154,18 +157,18 @@ pub(super) fn list(here: &mut Here<'_>, input: &Json) -> Answer {
     }))
 }
 
-/// By name with the labels reversed, then by id.
-fn order(zone: &Doc) -> (Vec<String>, String) {
-    (super::record::labels(text(zone, "Name")), id_of(zone).to_owned())
+/// By name, then by id.
+fn order(zone: &Doc, (name, id): (&str, &str)) -> Ordering {
+    by_labels(text(zone, "Name"), name).then_with(|| id_of(zone).cmp(id))
 }
 
 pub(super) fn list_by_name(here: &mut Here<'_>, input: &Json) -> Answer {
     let most = most(input, 100);
     let mut zones = here.list(ZONES);
-    zones.sort_by_key(order);
+    zones.sort_by(|one, other| order(one, (text(other, "Name"), id_of(other))));
     if let Some(name) = input["dnsname"].as_str() {
-        let first = (super::record::labels(&normal(name)), text(input, "hostedzoneid").to_owned());
-        zones.retain(|zone| order(zone) >= first);
+        let from = (normal(name), text(input, "hostedzoneid"));
+        zones.retain(|zone| order(zone, (&from.0, from.1)).is_ge());
     }
     let next = zones.get(most).cloned().unwrap_or_default();
     let page: Vec<Json> = zones.into_iter().take(most).map(|zone| told(here, zone)).collect();

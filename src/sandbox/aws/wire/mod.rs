@@ -34,6 +34,7 @@ pub struct Call {
 }
 
 /// Reads a request. `Err` is the answer to one that no service would take.
+#[expect(clippy::result_large_err, reason = "the answer goes out at once")]
 pub fn read(request: &Request<Bytes>) -> Result<Call, Response<Body>> {
     let refuse =
         |protocol, code, message: String| Err(write_refusal(protocol, &Refusal::new(403, code, message)));
