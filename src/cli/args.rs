@@ -16,7 +16,7 @@ const STYLES: Styles = Styles::styled()
 
 const AFTER: &str = "\
 Examples:
-  stack up shop --sandbox --yes      try the stack in stacks/shop.toml, without an account
+  stack up shop --sandbox --yes      try stacks/shop.toml, without an account
   stack plan shop                    what `up` would do
   stack up shop                      do it, after asking
   stack drift shop                   did somebody change something by hand?
@@ -60,7 +60,7 @@ pub struct Global {
     /// Say nothing but the answer
     #[arg(long, short, global = true, help_heading = "Global options")]
     pub quiet: bool,
-    /// Colours; `auto` means: on a terminal, unless NO_COLOR is set
+    /// Colours: `always`, `never`, or `auto`: on a terminal, unless NO_COLOR is set
     #[arg(
         long,
         global = true,

@@ -23,6 +23,7 @@ impl Environment {
     }
 
     /// These.
+    #[cfg(test)]
     pub fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self(pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
     }

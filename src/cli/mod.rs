@@ -4,14 +4,26 @@
 //! to fail) and `view` (how things look). A runtime and SDK clients are made only by the verbs that need them.
 
 mod args;
+mod carry;
 mod completions;
+mod destroy;
+mod drift;
 mod environment;
 mod error;
 mod file;
+mod graph;
+mod kubeconfig;
+mod output;
+mod plan;
 mod reach;
 mod run;
+mod sandbox;
 mod screen;
 mod signals;
+mod state;
+mod teller;
+mod token;
+mod up;
 mod validate;
 mod view;
 
@@ -46,9 +58,19 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli, environment: &Environment, screen: &Screen) -> Result<Exit, Failure> {
+    let global = &cli.global;
     match &cli.verb {
         Verb::Validate(of) => validate::run(screen, environment, of),
+        Verb::Plan(args) => plan::run(screen, global, environment, args),
+        Verb::Up(args) => up::run(screen, global, environment, args),
+        Verb::Destroy(args) => destroy::run(screen, global, environment, args),
+        Verb::Drift(args) => drift::run(screen, global, environment, args),
+        Verb::Output(args) => output::run(screen, global, environment, args),
+        Verb::State(args) => state::run(screen, global, environment, args),
+        Verb::Kubeconfig(args) => kubeconfig::run(screen, global, environment, args),
+        Verb::Token(args) => token::run(screen, global, environment, args),
+        Verb::Graph(args) => graph::run(screen, environment, args),
+        Verb::Sandbox(args) => sandbox::run(screen, args),
         Verb::Completions { shell } => completions::run(screen, *shell),
-        _ => Err(Failure::refused("not yet")),
     }
 }

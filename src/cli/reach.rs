@@ -30,6 +30,8 @@ pub(super) const CONTENT: &str = "cloud";
 pub(super) struct Reached {
     pub(super) settings: Settings,
     pub(super) identity: Identity,
+    /// How many API calls that took.
+    pub(super) calls: u64,
     /// The embedded one, if it is that.
     pub(super) sandbox: Option<Sandbox>,
 }
@@ -63,14 +65,15 @@ pub(super) async fn reach(
         None => real(region, environment, access).await?,
     };
     settings.accounts = roles(stack, &settings.sdk).await;
-    let identity = whoami(&settings, region, sandbox.is_some()).await?;
+    let cloud = Cloud::new(settings.clone());
+    let identity = whoami(&cloud, region, sandbox.is_some()).await?;
     match &stack.head.account {
         Some(wanted) if *wanted != identity.account => {
             Err(Failure::refused(format!("the credentials are for account {}", identity.account))
                 .because(format!("{} is for account {wanted}", stack.source.path.display()))
                 .hint("use other credentials, such as those of another AWS_PROFILE"))
         }
-        _ => Ok(Reached { settings, identity, sandbox }),
+        _ => Ok(Reached { settings, identity, calls: cloud.calls().total(), sandbox }),
     }
 }
 
@@ -103,10 +106,11 @@ async fn check_credentials(sdk: &SdkConfig) -> Result<(), Failure> {
     match provider.provide_credentials().await {
         Ok(_) => Ok(()),
         Err(error) => {
-            let failure = Failure::of(Exit::Failed, &error);
-            Err(Failure { error: "there are no AWS credentials that can be used".to_owned(), ..failure }
-                .because(error.to_string())
-                .hint(hint))
+            let mut failure = Failure::of(Exit::Failed, &error);
+            let outermost =
+                std::mem::replace(&mut failure.error, "there are no AWS credentials that can be used".into());
+            failure.causes.insert(0, outermost);
+            Err(failure.hint(hint))
         }
     }
 }
@@ -127,8 +131,7 @@ pub(super) async fn assume(sdk: &SdkConfig, role_arn: &str) -> SharedCredentials
     SharedCredentialsProvider::new(provider)
 }
 
-async fn whoami(settings: &Settings, region: &str, sandbox: bool) -> Result<Identity, Failure> {
-    let cloud = Cloud::new(settings.clone());
+async fn whoami(cloud: &Cloud, region: &str, sandbox: bool) -> Result<Identity, Failure> {
     let place = Place { account: None, region: region.to_owned() };
     let call = cloud.clients(&place).sts.get_caller_identity().send().await;
     let caller = call.named("STS.GetCallerIdentity").map_err(|error| unknown_caller(&error))?;

@@ -25,6 +25,8 @@ pub(super) struct Run {
     pub(super) registry: Registry,
     pub(super) store: Store,
     settings: Settings,
+    /// How many API calls it took to get here.
+    pub(super) calls: u64,
     /// Whether it is the embedded cloud.
     pub(super) sandbox: bool,
 }
@@ -48,6 +50,7 @@ impl Run {
             registry: Registry::builtin(),
             store,
             settings: reached.settings,
+            calls: reached.calls,
             sandbox: reached.sandbox.is_some(),
         })
     }

@@ -54,6 +54,19 @@ impl Screen {
         let _ = view(&mut text).and_then(|()| out.write_all(&text)).and_then(|()| out.flush());
     }
 
+    /// What a view writes, in the colours that standard error shows.
+    pub fn painted(&self, view: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+        let mut text = Vec::new();
+        // A vector takes all.
+        let _ = view(&mut text);
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let choice = match self.color {
+            ColorChoice::Auto => AutoStream::choice(&io::stderr()),
+            chosen => chosen,
+        };
+        if choice == ColorChoice::Never { anstream::adapter::strip_str(&text).to_string() } else { text }
+    }
+
     /// Whether progress may move on standard error.
     pub fn is_live(&self) -> bool {
         !self.quiet && io::stderr().is_terminal()

@@ -3,12 +3,20 @@
 use super::args::OfStack;
 use super::environment::Environment;
 use super::error::{Exit, Failure};
-use super::file;
+use super::run::composed;
 use super::screen::Screen;
+use super::view::words::count;
 
 /// Checks it.
 pub(super) fn run(screen: &Screen, environment: &Environment, of: &OfStack) -> Result<Exit, Failure> {
-    let stack = file::read(of, environment, false)?;
-    screen.answer(|out| writeln!(out, "{} is sound.", stack.source.path.display()))?;
+    let (stack, graph) = composed(of, environment)?;
+    screen.answer(|out| {
+        writeln!(
+            out,
+            "{} is sound: {}.",
+            stack.source.path.display(),
+            count(graph.resources.len(), "resource")
+        )
+    })?;
     Ok(Exit::Done)
 }

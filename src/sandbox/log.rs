@@ -84,9 +84,12 @@ impl Log {
             log.write(&Line::Format(1)).map_err(disk)?;
             return Ok((log, None));
         };
-        let by = now - world.now();
-        world.shift(by);
-        log.write(&Line::Shifted(by)).map_err(disk)?;
+        // Documents hold whole seconds: to move them by less would round them each time.
+        let by = (now - world.now()).div_euclid(1_000) * 1_000;
+        if by != 0 {
+            world.shift(by);
+            log.write(&Line::Shifted(by)).map_err(disk)?;
+        }
         log.compact(&path, sound as u64, &world).map_err(disk)?;
         Ok((log, Some(world)))
     }

@@ -49,6 +49,14 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    /// Writes a kubeconfig with a context for each cluster there is now.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_kubeconfig(&self, path: &Path) -> io::Result<()> {
+        replace(path, &kubeconfig(&self.sandbox, &self.base_url()))
+    }
+
     /// Answers for ever, lets happen what is due, and keeps a kubeconfig with a context for each cluster.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod boxes;
 mod engine;
+mod scripts;
 mod shop;
 mod support;
 mod tidy;

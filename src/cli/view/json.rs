@@ -15,9 +15,14 @@ use crate::value::Value;
 /// The version of the lines.
 const VERSION: &str = "1.0";
 
-/// Writes one object as a line.
+/// Writes one object as a line, its type first.
 pub fn line(out: &mut dyn Write, object: &Json) -> io::Result<()> {
-    writeln!(out, "{object}")
+    let Json::Object(fields) = object else { return writeln!(out, "{object}") };
+    write!(out, "{{\"type\":{}", object["type"])?;
+    for (key, value) in fields.iter().filter(|(key, _)| *key != "type") {
+        write!(out, ",{}:{value}", Json::from(key.as_str()))?;
+    }
+    writeln!(out, "}}")
 }
 
 /// The first line.

@@ -156,6 +156,12 @@ mod tests {
         for (at, machine, event) in events {
             lines.write(&mut out, &event, seconds(at), seconds(machine)).expect("a vector takes all");
         }
-        insta::assert_snapshot!(String::from_utf8(out.into_inner()).expect("is UTF-8"), @r"");
+        insta::assert_snapshot!(String::from_utf8(out.into_inner()).expect("is UTF-8"), @r"
+        [00:00]   cluster.edge  creating EKS cluster, which usually takes 10m
+        [00:40]   cluster.edge  still creating: status CREATING (40s of usually 10m)
+        [09:12] + cluster.edge  created (9m12s)
+        [09:14] ! cluster.edge/addon.vpc-cni  failed creating it (2s): EKS.CreateAddon: no luck
+        [09:14] . gateway.shop  skipped, because cluster.edge/addon.vpc-cni failed
+        ");
     }
 }

@@ -122,7 +122,20 @@ mod tests {
     fn a_complete_run_ends_with_its_outputs() {
         let outcome =
             Outcome { created: 112, updated: 3, took: Duration::from_secs(1421), ..Outcome::default() };
-        insta::assert_snapshot!(shown(&outcome, Some(Duration::from_millis(1240))), @r"");
+        insta::assert_snapshot!(shown(&outcome, Some(Duration::from_millis(1240))), @r"
+        Slowest:
+            1m30s  cluster.c6
+            1m15s  cluster.c5
+               1m  cluster.c4
+              45s  cluster.c3
+              30s  cluster.c2
+
+        Done in 23m41s of simulated time, in 1.2s: 112 created, 3 changed.
+
+        Outputs:
+          n = 3
+          url = https://shop
+        ");
     }
 
     #[test]
@@ -136,7 +149,19 @@ mod tests {
             took: Duration::from_secs(61),
             ..Outcome::default()
         };
-        insta::assert_snapshot!(shown(&outcome, None), @r"");
+        insta::assert_snapshot!(shown(&outcome, None), @r"
+        Slowest:
+            1m30s  cluster.c6
+            1m15s  cluster.c5
+               1m  cluster.c4
+              45s  cluster.c3
+              30s  cluster.c2
+
+        Failed:
+          cluster.edge  EKS.CreateAddon: InvalidParameterException: no such version
+
+        Partly done in 1m01s: 4 created, 1 failed, 1 not begun.
+        ");
     }
 
     #[test]

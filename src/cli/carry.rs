@@ -1,0 +1,134 @@
+//! What `up` and `destroy` share: lock, observe, plan, show, ask, carry out, tell.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::args::How;
+use super::environment::Environment;
+use super::error::{Exit, Failure};
+use super::plan::show;
+use super::run::{Run, lineage, who};
+use super::screen::Screen;
+use super::signals;
+use super::teller::Teller;
+use super::view;
+use super::view::summary::Took;
+use crate::clock::Stopwatch;
+use crate::cloud::Access;
+use crate::execute::event::{Event, Outcome};
+use crate::execute::{Options, execute};
+use crate::observe::observe;
+use crate::plan::{Intent, Plan, plan};
+use crate::state::State;
+
+/// What is to be done, and how.
+pub(super) struct Order<'a> {
+    pub(super) intent: Intent,
+    pub(super) how: &'a How,
+    /// For the journal.
+    pub(super) command: String,
+    /// What is asked before it is done, without the question mark.
+    pub(super) question: &'static str,
+}
+
+/// Does it. The state is locked from before it is read until it is written.
+pub(super) async fn carry(
+    screen: &Screen,
+    environment: &Environment,
+    run: &Run,
+    order: Order<'_>,
+) -> Result<Exit, Failure> {
+    let how = order.how;
+    let name = &run.stack.head.name;
+    screen.status(|out| writeln!(out, "Stack {name} in {}\n", run.whereabouts()));
+    let watch = Stopwatch::start();
+    let mut locked = run.store.lock(&who(environment), &lineage())?;
+
+    let cloud = run.cloud(Access::Plan);
+    let live = observe(&cloud, run.registry, Some(&run.graph), locked.state()).await;
+    let plan = plan(&run.graph, locked.state(), &live, &run.registry.shapes(), &order.intent)?;
+    show(screen, &plan, run.calls + cloud.calls().total(), how.json, how.verbose)?;
+    if plan.is_empty() && !changes_the_record(&plan, locked.state()) {
+        return Ok(Exit::Done);
+    }
+    if !plan.is_empty() && !how.yes {
+        screen.ask(&format!("{} in {}?", order.question, run.whereabouts()))?;
+    }
+
+    let cancel = signals::listen()?;
+    let parallel = Some(usize::from(how.parallel));
+    let options = Options { parallel, cancel, who: who(environment), command: order.command };
+    let cloud = run.cloud(Access::Write);
+    let began = run.clock().elapsed();
+    let mut teller = Teller::new(*screen, how.json);
+    let mut steps = Vec::new();
+    let mut heard = |event: Event| {
+        if let Event::StepDone { address, took, .. } = &event {
+            steps.push((address.clone(), *took));
+        }
+        teller.tell(&event, run.clock().elapsed().saturating_sub(began), watch.elapsed());
+    };
+    let outcome = execute(&cloud, run.registry, &mut locked, &plan, options, &mut heard).await;
+    teller.end();
+    let outcome = outcome?;
+
+    let machine = run.sandbox.then(|| watch.elapsed());
+    tell_end(screen, run, how, &outcome, &Took { steps: &steps, machine }, locked.state())?;
+    Ok(exit_of(&outcome))
+}
+
+/// Whether a plan without steps changes what is recorded: edges, or the outputs of the stack.
+fn changes_the_record(plan: &Plan, state: &State) -> bool {
+    if matches!(plan.intent, Intent::Destroy { .. }) {
+        return false;
+    }
+    let known = |reference: &crate::value::Reference| state.output(reference);
+    let outputs = plan.outputs.iter();
+    let outputs =
+        outputs.filter_map(|(name, value)| Some((name.clone(), value.resolve(&known).known().ok()?)));
+    !plan.edges.is_empty() || outputs.collect::<BTreeMap<_, _>>() != state.outputs
+}
+
+fn tell_end(
+    screen: &Screen,
+    run: &Run,
+    how: &How,
+    outcome: &Outcome,
+    took: &Took<'_>,
+    state: &State,
+) -> Result<(), Failure> {
+    if how.json {
+        let outputs = json!(state.outputs);
+        return screen.answer(|out| view::json::outcome(out, outcome, &outputs, run.sandbox));
+    }
+    screen.status(|out| writeln!(out));
+    screen.answer(|out| view::summary::write(out, outcome, took, &state.outputs))
+}
+
+fn exit_of(outcome: &Outcome) -> Exit {
+    let done = outcome.created + outcome.updated + outcome.deleted + outcome.forgotten;
+    match (outcome.interrupted, outcome.is_complete(), done) {
+        (true, _, _) => Exit::Interrupted,
+        (false, true, _) => Exit::Done,
+        (false, false, 0) => Exit::Failed,
+        (false, false, _) => Exit::Partly,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Address;
+    use crate::cloud::{CloudError, ErrorSort};
+
+    #[test]
+    fn how_a_run_ended_is_told_by_the_exit_code() {
+        let failed = vec![(Address::new("a", "b"), CloudError::new(ErrorSort::Other, "x", "y"))];
+        let nothing = Outcome { failed, ..Outcome::default() };
+        assert_eq!(exit_of(&Outcome::default()), Exit::Done);
+        assert_eq!(exit_of(&nothing), Exit::Failed);
+        assert_eq!(exit_of(&Outcome { created: 1, ..nothing.clone() }), Exit::Partly);
+        assert_eq!(exit_of(&Outcome { interrupted: true, ..nothing }), Exit::Interrupted);
+    }
+}

@@ -1,0 +1,50 @@
+//! `stack destroy`: takes down everything that the stack has made, in the order that the state knows.
+
+use super::args::{Destroy as Args, Global, OfStack};
+use super::carry::{Order, carry};
+use super::environment::Environment;
+use super::error::{Exit, Failure};
+use super::file;
+use super::run::{Run, block_on, composed};
+use super::screen::Screen;
+use crate::cloud::Access;
+use crate::compose::compose;
+use crate::graph::Graph;
+use crate::plan::Intent;
+use crate::stack::Stack;
+
+/// Plans, asks, carries out.
+pub(super) fn run(
+    screen: &Screen,
+    global: &Global,
+    environment: &Environment,
+    args: &Args,
+) -> Result<Exit, Failure> {
+    let (stack, graph) = what_is_protected(&args.of, environment)?;
+    let order = Order {
+        intent: Intent::Destroy { targets: args.targets.clone() },
+        how: &args.how,
+        command: format!("destroy {}", args.of.stack),
+        question: "Delete all of this",
+    };
+    block_on(global.sandbox, async {
+        let run = Run::begin(stack, graph, global, environment, Access::Write).await?;
+        carry(screen, environment, &run, order).await
+    })?
+}
+
+/// A destroy needs the head of a file, and from the rest no more than what `prevent_destroy` protects: a file that
+/// is wrong elsewhere can still be destroyed, unless it protects something.
+fn what_is_protected(of: &OfStack, environment: &Environment) -> Result<(Stack, Graph), Failure> {
+    let whole = composed(of, environment);
+    let Err(wrong) = whole else { return whole };
+    let stack = file::read(of, environment, true)?;
+    let protects = stack.lifecycle.values().any(|rules| rules.prevent_destroy);
+    match compose(&stack) {
+        _ if protects => {
+            Err(wrong.hint("it protects resources by prevent_destroy, so it must be sound to be destroyed"))
+        }
+        Ok(graph) => Ok((stack, graph)),
+        Err(_) => Ok((stack, Graph::default())),
+    }
+}
