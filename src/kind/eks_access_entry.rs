@@ -110,7 +110,10 @@ impl Kind for EksAccessEntry {
             .send()
             .await
             .named("EKS.CreateAccessEntry")
-            .map_err(eks::maybe_not_yet)?;
+            // A role may be too new to be seen; a session never becomes a principal.
+            .map_err(
+                |error| if spec.principal_arn.contains(":iam:") { eks::maybe_not_yet(error) } else { error },
+            )?;
         Ok(format!("{}/{}", spec.cluster, spec.principal_arn))
     }
 
