@@ -40,8 +40,13 @@ impl Clock {
 
     /// The time now in milliseconds since 1970.
     pub fn millis(&self) -> i64 {
-        let since = self.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        millis(self.now())
+    }
+
+    /// The time of a cloud that runs at this clock's speed, in milliseconds since 1970: with a speed it leaves `now`
+    /// behind. Signatures and expiry go by `now`.
+    pub fn cloud_millis(&self) -> i64 {
+        millis(self.wall + self.elapsed())
     }
 
     /// Waits for `duration` of the cloud's time.
@@ -52,5 +57,23 @@ impl Clock {
     /// By how much waits are divided.
     pub fn speed(&self) -> u32 {
         self.speed
+    }
+}
+
+fn millis(at: SystemTime) -> i64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn with_a_speed_the_cloud_runs_ahead_and_waits_are_short() {
+        let clock = Clock::starting_at(SystemTime::UNIX_EPOCH, 10);
+        clock.sleep(Duration::from_secs(100)).await;
+        assert_eq!(clock.millis(), 10_000);
+        assert_eq!(clock.cloud_millis(), 100_000);
     }
 }

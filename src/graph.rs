@@ -127,6 +127,43 @@ pub struct Graph {
     pub outputs: BTreeMap<String, Value>,
 }
 
+impl Graph {
+    /// The resources, each after all it needs; otherwise as they were composed.
+    pub fn in_order(&self) -> Vec<&Resource> {
+        let mut order = Vec::with_capacity(self.resources.len());
+        let mut seen = BTreeSet::new();
+        for resource in self.resources.values() {
+            self.visit(resource, &mut seen, &mut order);
+        }
+        order
+    }
+
+    /// Depth first with a stack of its own: chains may be as long as the stack is.
+    fn visit<'a>(
+        &'a self,
+        first: &'a Resource,
+        seen: &mut BTreeSet<&'a Address>,
+        order: &mut Vec<&'a Resource>,
+    ) {
+        let mut open = vec![(first, first.all_edges().into_iter())];
+        if !seen.insert(&first.address) {
+            return;
+        }
+        while let Some((resource, edges)) = open.last_mut() {
+            let Some(edge) = edges.next() else {
+                order.push(resource);
+                open.pop();
+                continue;
+            };
+            if let Some(next) = self.resources.get(&edge.to)
+                && seen.insert(&next.address)
+            {
+                open.push((next, next.all_edges().into_iter()));
+            }
+        }
+    }
+}
+
 /// What is wrong with a set of resources.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GraphError {

@@ -1,3 +1,5 @@
 //! The binary: nothing but the way into `cli`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    stack::cli::main()
+}

@@ -3,6 +3,7 @@
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
+use super::ec2::Ec2;
 use super::watchman::Watchman;
 use super::{Calls, Settings};
 use crate::graph::Place;
@@ -12,6 +13,8 @@ use crate::graph::Place;
 pub struct Clients {
     /// Certificates.
     pub acm: aws_sdk_acm::Client,
+    /// Networks.
+    pub ec2: Ec2,
     /// Clusters.
     pub eks: aws_sdk_eks::Client,
     /// Load balancers.
@@ -42,6 +45,7 @@ impl Clients {
         let watchman = Watchman { access: settings.access, calls: calls.clone() };
         Self {
             acm: client!(aws_sdk_acm, sdk, watchman),
+            ec2: Ec2::new(sdk, &watchman),
             eks: client!(aws_sdk_eks, sdk, watchman),
             elb: client!(aws_sdk_elasticloadbalancingv2, sdk, watchman),
             iam: client!(aws_sdk_iam, sdk, watchman),

@@ -32,9 +32,7 @@ impl HttpClient for DoorClient {
 impl HttpConnector for DoorClient {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let door = self.0.clone();
-        HttpConnectorFuture::new(
-            async move { send(door, request).await.map_err(|lost| ConnectorError::io(lost)) },
-        )
+        HttpConnectorFuture::new(async move { send(door, request).await.map_err(ConnectorError::io) })
     }
 }
 

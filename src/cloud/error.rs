@@ -34,6 +34,8 @@ pub enum ErrorSort {
     Invalid,
     /// No answer came.
     Unreachable,
+    /// The run was told to stop while it waited.
+    Interrupted,
     /// A read-only run was about to write, or a kind broke its contract: a mistake in this program.
     Bug,
     /// Anything else.
@@ -125,7 +127,7 @@ where
     }
 }
 
-fn from_sdk<E, R>(operation: &'static str, error: &SdkError<E, R>) -> CloudError
+pub(super) fn from_sdk<E, R>(operation: &str, error: &SdkError<E, R>) -> CloudError
 where
     E: ProvideErrorMetadata + Error + 'static,
     R: fmt::Debug + 'static,

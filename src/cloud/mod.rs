@@ -5,12 +5,20 @@
 pub mod access;
 mod calls;
 mod clients;
+mod cluster;
 pub mod door;
+pub mod ec2;
 pub mod eks;
 mod error;
+mod kube;
+mod line;
+mod objects;
 mod owner;
 pub mod policy;
 mod settings;
+mod sorts;
+mod tags;
+mod token;
 mod watchman;
 
 use std::collections::BTreeMap;
@@ -21,12 +29,17 @@ use crate::clock::Clock;
 use crate::door::Door;
 use crate::graph::Place;
 
+pub use crate::live::Ownership;
 pub use access::Access;
 pub use calls::Calls;
 pub use clients::Clients;
+pub use cluster::ClusterRef;
 pub use error::{Absent, CloudError, CloudResult, ErrorSort, Named};
-pub use owner::{ADDRESS, LINEAGE, Ownership, TOKEN, split_tags};
+pub use objects::{MANAGER, NOT_SERVED, ObjectRef, Objects, from_kube};
+pub use owner::{ADDRESS, LINEAGE, TOKEN, split_tags};
 pub use settings::{Settings, retry, timeouts};
+pub use tags::{Tags, lattice_tags, retag_lattice, tag_changes};
+pub use token::Token;
 
 /// The clouds of a run. Cheap to clone.
 #[derive(Clone)]
@@ -36,12 +49,18 @@ struct Shared {
     settings: Settings,
     calls: Calls,
     clients: Mutex<BTreeMap<Place, Clients>>,
+    clusters: Mutex<BTreeMap<ClusterRef, Arc<tokio::sync::OnceCell<Objects>>>>,
 }
 
 impl Cloud {
     /// Nothing is sent yet.
     pub fn new(settings: Settings) -> Self {
-        Self(Arc::new(Shared { settings, calls: Calls::default(), clients: Mutex::default() }))
+        Self(Arc::new(Shared {
+            settings,
+            calls: Calls::default(),
+            clients: Mutex::default(),
+            clusters: Mutex::default(),
+        }))
     }
 
     /// What was sent so far.

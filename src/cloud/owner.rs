@@ -2,28 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::live::Ownership;
+
 /// The tag that says whose state made a thing.
 pub const LINEAGE: &str = "stack:lineage";
 /// The tag that says which address a thing has in that state.
 pub const ADDRESS: &str = "stack:address";
 /// The tag that carries the token of a create that has no other place for it.
 pub const TOKEN: &str = "stack:token";
-
-/// Whose a thing is, by its tags.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ownership {
-    /// It carries `stack:lineage` and `stack:address`.
-    Tagged {
-        /// The lineage of the state that made it.
-        lineage: String,
-        /// Its address in that state.
-        address: String,
-    },
-    /// It could carry tags and carries none of ours.
-    Untagged,
-    /// It cannot carry tags: it belongs by its parent or by the state.
-    Untaggable,
-}
 
 /// Splits what the cloud tells into the user's tags and whose it is. Tags that AWS itself sets are left out.
 pub fn split_tags(all: impl IntoIterator<Item = (String, String)>) -> (BTreeMap<String, String>, Ownership) {

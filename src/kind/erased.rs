@@ -4,8 +4,9 @@ use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use super::{Found, Kind, Ownership, Readiness};
+use super::{Found, Kind};
 use crate::cloud::{CloudError, CloudResult, Cx};
+use crate::live::FoundAny;
 use crate::shape::Shape;
 
 /// A kind without its types: what the engine sees. The calls are those of `Kind`.
@@ -46,21 +47,6 @@ pub trait AnyKind: Send + Sync {
         cx: &'a [Cx],
         asked: &'a [(Json, String)],
     ) -> BoxFuture<'a, CloudResult<Option<Vec<Option<FoundAny>>>>>;
-}
-
-/// `Found` without its types.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FoundAny {
-    /// By which it is found again.
-    pub id: String,
-    /// What it is now.
-    pub spec: Json,
-    /// What the cloud gives it.
-    pub outputs: Json,
-    /// Whether it can be used.
-    pub readiness: Readiness,
-    /// Whose it is.
-    pub owner: Ownership,
 }
 
 /// A typed kind as an `AnyKind`.

@@ -3,17 +3,37 @@
 //! A kind is data and four calls. Waiting, diffing, retrying and journaling are the engine's. No kind knows another
 //! kind, the plan, the state or the command line. One file a kind; a new kind is one file and one line in `ALL`.
 
-pub mod caller_lookup;
+mod acm_certificate;
+mod acm_issued;
+mod caller_lookup;
 #[cfg(test)]
 pub(crate) mod conformance;
-pub mod eks_access_entry;
-pub mod eks_addon;
-pub mod eks_cluster;
-pub mod eks_cluster_lookup;
-pub mod eks_node_group;
-pub mod eks_pod_identity;
+mod eks_access_entry;
+mod eks_addon;
+mod eks_cluster;
+mod eks_cluster_lookup;
+mod eks_node_group;
+mod eks_pod_identity;
+mod elastic_ip;
 mod erased;
-pub mod iam_role;
+mod iam_role;
+mod internet_gateway;
+mod lattice_service_network;
+mod lattice_vpc_association;
+mod nat_gateway;
+mod prefix_list_lookup;
+mod route53_record;
+mod route53_zone;
+mod route53_zone_association;
+mod route_table;
+mod security_group;
+mod security_group_rule;
+mod subnet;
+mod value;
+mod vpc;
+mod vpc_lookup;
+mod zone_lookup;
+mod zones_lookup;
 
 use std::future::Future;
 
@@ -23,11 +43,40 @@ use serde::de::DeserializeOwned;
 use crate::cloud::{CloudResult, Cx};
 use crate::shape::{Shape, Shapes};
 
-pub use crate::cloud::Ownership;
-pub use erased::{AnyKind, Erased, FoundAny};
+pub use crate::live::{FoundAny, Ownership, Readiness};
+pub use erased::{AnyKind, Erased};
 
 /// Every kind there is, by name.
-pub const ALL: &[&dyn AnyKind] = &[&Erased(caller_lookup::CallerLookup), &Erased(iam_role::IamRole)];
+pub const ALL: &[&dyn AnyKind] = &[
+    &Erased(acm_certificate::AcmCertificate),
+    &Erased(acm_issued::AcmIssued),
+    &Erased(caller_lookup::CallerLookup),
+    &Erased(eks_access_entry::EksAccessEntry),
+    &Erased(eks_addon::EksAddon),
+    &Erased(eks_cluster::EksCluster),
+    &Erased(eks_cluster_lookup::EksClusterLookup),
+    &Erased(eks_node_group::EksNodeGroup),
+    &Erased(eks_pod_identity::EksPodIdentity),
+    &Erased(elastic_ip::ElasticIp),
+    &Erased(iam_role::IamRole),
+    &Erased(internet_gateway::InternetGateway),
+    &Erased(lattice_service_network::LatticeServiceNetwork),
+    &Erased(lattice_vpc_association::LatticeVpcAssociation),
+    &Erased(nat_gateway::NatGateway),
+    &Erased(prefix_list_lookup::PrefixListLookup),
+    &Erased(route53_record::Route53Record),
+    &Erased(route53_zone::Route53Zone),
+    &Erased(route53_zone_association::Route53ZoneAssociation),
+    &Erased(route_table::RouteTable),
+    &Erased(security_group::SecurityGroup),
+    &Erased(security_group_rule::SecurityGroupRule),
+    &Erased(subnet::Subnet),
+    &Erased(value::Value),
+    &Erased(vpc::Vpc),
+    &Erased(vpc_lookup::VpcLookup),
+    &Erased(zone_lookup::ZoneLookup),
+    &Erased(zones_lookup::ZonesLookup),
+];
 
 /// One sort of resource: what the file says, what the cloud reports, and how to close the gap.
 pub trait Kind: Send + Sync + 'static {
@@ -101,19 +150,6 @@ pub struct Found<S, O> {
     pub readiness: Readiness,
     /// Whose it is.
     pub owner: Ownership,
-}
-
-/// Whether a thing can be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Readiness {
-    /// It can.
-    Ready,
-    /// Not yet; what is waited for, in words.
-    Pending(String),
-    /// It never will; why, in words.
-    Broken(String),
-    /// It is being deleted.
-    Leaving(String),
 }
 
 /// The kinds an engine works with: all of them, or those of a test.

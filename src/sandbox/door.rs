@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 
 use super::aws::{Refusal, wire};
-use super::{Effect, Here, Sandbox};
-use crate::door::{Body, Door, Lost};
+use super::{Effect, Here, Sandbox, kube, releases};
+use crate::door::{Body, Door, Lost, full};
 
 /// How long a request and its answer travel.
 const TRAVEL: Duration = Duration::from_millis(20);
@@ -21,15 +21,57 @@ impl Sandbox {
             let sandbox = sandbox.clone();
             Box::pin(async move {
                 tokio::time::sleep(TRAVEL).await;
-                let answer = sandbox.answer(&request);
+                let answer = sandbox.answer_and_keep(&request);
                 tokio::time::sleep(TRAVEL).await;
                 answer
             })
         })
     }
 
-    /// Answers an AWS request, or loses it.
+    /// The same for requests that have travelled already.
+    pub(super) fn door_at_once(&self) -> Door {
+        let sandbox = self.clone();
+        Arc::new(move |request| Box::pin(std::future::ready(sandbox.answer_and_keep(&request))))
+    }
+
+    fn answer_and_keep(&self, request: &Request<Bytes>) -> Result<Response<Body>, Lost> {
+        let answer = self.answer(request);
+        self.settle()?;
+        answer
+    }
+
+    /// Answers a request, or loses it: to a cluster, for a release, or to AWS.
     pub fn answer(&self, request: &Request<Bytes>) -> Result<Response<Body>, Lost> {
+        if let Some((id, path)) = cluster(request) {
+            return self.answer_cluster(&id, &path, request);
+        }
+        if let Some(release) = releases::answer(request) {
+            return Ok(release);
+        }
+        self.answer_aws(request)
+    }
+
+    /// Clusters meet faults as `kubernetes.GET`, `kubernetes.PATCH` and so on.
+    fn answer_cluster(&self, id: &str, path: &str, request: &Request<Bytes>) -> Result<Response<Body>, Lost> {
+        let found = kube::cluster_of(&self.world(), id);
+        let cluster = found.ok_or_else(|| format!("there is no cluster with the endpoint {id}"))?;
+        let effect = self.world().faults.meet(&format!("kubernetes.{}", request.method()));
+        let refused = |code: u16| {
+            let mut response = Response::new(full(""));
+            *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            Ok(response)
+        };
+        match effect {
+            Some(Effect::Throttle) => return refused(429),
+            Some(Effect::Broken) => return refused(500),
+            Some(Effect::LostBefore) => return Err("the connection was lost".into()),
+            Some(Effect::LostAfter) | None => {}
+        }
+        let answer = kube::answer(self, &cluster, path, request);
+        if effect == Some(Effect::LostAfter) { Err("the connection was lost".into()) } else { Ok(answer) }
+    }
+
+    fn answer_aws(&self, request: &Request<Bytes>) -> Result<Response<Body>, Lost> {
         let call = match wire::read(request) {
             Ok(call) => call,
             Err(refused) => return Ok(refused),
@@ -52,6 +94,25 @@ impl Sandbox {
         }
         Ok(wire::write(call.service, call.operation, answer))
     }
+}
+
+/// The endpoint id of the cluster that a request is for, and the path there: by host
+/// (`<id>.gr7.<region>.eks.amazonaws.com`) or by path (`/clusters/<id>/…`, where there is one host for all).
+fn cluster(request: &Request<Bytes>) -> Option<(String, String)> {
+    let host = request.uri().host().unwrap_or_default();
+    let path = request.uri().path();
+    if host.ends_with(".eks.amazonaws.com") && host.contains(".gr7.") {
+        return Some((host.split('.').next()?.to_owned(), path.to_owned()));
+    }
+    let rest = path.strip_prefix("/clusters/").filter(|_| !signed(request))?;
+    let (id, path) = rest.split_once('/').unwrap_or((rest, ""));
+    Some((id.to_owned(), format!("/{path}")))
+}
+
+/// EKS has paths under `/clusters/` too; its requests are signed.
+fn signed(request: &Request<Bytes>) -> bool {
+    let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    header.is_some_and(|value| value.starts_with("AWS4-"))
 }
 
 #[cfg(test)]

@@ -65,6 +65,7 @@ pub struct World {
     docs: BTreeMap<Key, Doc>,
     due: BTreeMap<(i64, u64), (Key, Event)>,
     now: i64,
+    wall: i64,
     drawn: u64,
     changes: Vec<Entry>,
     hooks: Hooks,
@@ -85,12 +86,23 @@ struct Hooks(&'static [(&'static str, Hook)]);
 impl World {
     /// An empty world at a time in milliseconds since 1970.
     pub fn new(now: i64) -> Self {
-        Self { now, hooks: Hooks(super::aws::HOOKS), ..Self::default() }
+        Self { now, wall: now, hooks: Hooks(super::aws::HOOKS), ..Self::default() }
     }
 
     /// The time in milliseconds since 1970.
     pub fn now(&self) -> i64 {
         self.now
+    }
+
+    /// The time by which signatures and tokens are judged: that of the machine, which `now` leaves behind where
+    /// durations are divided.
+    pub fn wall(&self) -> i64 {
+        self.wall
+    }
+
+    /// Sets the time by which signatures are judged.
+    pub fn set_wall(&mut self, wall: i64) {
+        self.wall = wall;
     }
 
     /// The time as documents hold it.
@@ -144,9 +156,49 @@ impl World {
         self.docs.range(first..).take_while(move |(key, _)| within(key))
     }
 
+    /// The documents of one account and region in all tables whose names begin with `prefix`, by table and id.
+    pub fn under<'a>(
+        &'a self,
+        account: &'a str,
+        region: &'a str,
+        prefix: String,
+    ) -> impl Iterator<Item = (&'a Key, &'a Doc)> {
+        let first = Key {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            table: prefix.clone(),
+            id: String::new(),
+        };
+        let within =
+            move |key: &Key| key.account == account && key.region == region && key.table.starts_with(&prefix);
+        self.docs.range(first..).take_while(move |(key, _)| within(key))
+    }
+
     /// Every document.
     pub fn all(&self) -> impl Iterator<Item = (&Key, &Doc)> {
         self.docs.iter()
+    }
+
+    /// The documents of the table of `first` whose ids begin with the id of `first`.
+    pub fn beginning<'a>(&'a self, first: &'a Key) -> impl Iterator<Item = (&'a Key, &'a Doc)> {
+        let within = |key: &Key| {
+            (&key.account, &key.region, &key.table) == (&first.account, &first.region, &first.table)
+                && key.id.starts_with(&first.id)
+        };
+        self.docs.range(first.clone()..).take_while(move |(key, _)| within(key))
+    }
+
+    /// The documents of a table in every account and region.
+    pub fn everywhere<'a>(&'a self, table: &'a str) -> impl Iterator<Item = (&'a Key, &'a Doc)> {
+        let mut places = Vec::new();
+        let mut next = self.docs.keys().next();
+        while let Some(key) = next {
+            places.push((key.account.as_str(), key.region.as_str()));
+            let region = format!("{}\0", key.region);
+            let past = Key { region, table: String::new(), id: String::new(), ..key.clone() };
+            next = self.docs.range(past..).next().map(|(key, _)| key);
+        }
+        places.into_iter().flat_map(move |(account, region)| self.table(account, region, table))
     }
 
     /// Makes `event` happen to `key` after `millis`.
@@ -224,6 +276,29 @@ impl World {
     /// Takes the changes since the last time, to be logged.
     pub fn take_changes(&mut self) -> Vec<Entry> {
         std::mem::take(&mut self.changes)
+    }
+
+    /// All content as changes that make it from nothing.
+    pub fn content(&self) -> Vec<Entry> {
+        let docs = self.docs.iter().map(|(key, doc)| Entry::Put(key.clone(), doc.clone()));
+        let due =
+            self.due.iter().map(|(at, (key, event))| Entry::Due(at.0, at.1, key.clone(), event.clone()));
+        docs.chain(due).chain([Entry::Drawn(self.drawn)]).collect()
+    }
+
+    /// Sets the time, without letting anything happen.
+    pub fn set_now(&mut self, now: i64) {
+        self.now = now;
+    }
+
+    /// Moves the time, everything due and every time that documents hold: see `super::times`.
+    pub fn shift(&mut self, millis: i64) {
+        self.now += millis;
+        let due = std::mem::take(&mut self.due);
+        self.due = due.into_iter().map(|((at, number), what)| ((at + millis, number), what)).collect();
+        for (key, doc) in &mut self.docs {
+            super::times::shift(&key.table, doc, millis);
+        }
     }
 
     /// Does again what was logged.
@@ -370,6 +445,30 @@ mod tests {
         assert_eq!(copy.docs, world.docs);
         assert_eq!(copy.due, world.due);
         assert_ne!(copy.draw("vpc-", 17), id);
+    }
+
+    #[test]
+    fn a_table_is_found_in_every_account_and_region() {
+        let mut world = World::new(0);
+        for (account, region, table) in
+            [("1", "a", "t/a"), ("1", "b", "t/a"), ("2", "a", "t/b"), ("3", "a", "t/a")]
+        {
+            let key =
+                Key { account: account.into(), region: region.into(), table: table.into(), id: "x".into() };
+            world.put(key, json!({}));
+        }
+        let found: Vec<_> =
+            world.everywhere("t/a").map(|(key, _)| (key.account.as_str(), key.region.as_str())).collect();
+        assert_eq!(found, [("1", "a"), ("1", "b"), ("3", "a")]);
+    }
+
+    #[test]
+    fn ids_are_found_by_how_they_begin() {
+        let mut world = World::new(0);
+        for id in ["a/1", "a/2", "ab/1", "b/1"] {
+            world.put(key(id), json!({}));
+        }
+        assert_eq!(world.beginning(&key("a/")).count(), 2);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `Diagnostic`: one thing that is wrong with a stack file, as data. How it is drawn is in `cli::view`.
+//! `Diagnostic`: one thing that is wrong with a stack file, as data. How it is drawn is in `render`.
 
 use std::ops::Range;
 
@@ -11,6 +11,8 @@ pub struct Diagnostic {
     pub span: Option<Range<usize>>,
     /// Says something right at the underlined place.
     pub label: Option<String>,
+    /// Another place that belongs to it, and what is there: the first of two equal keys.
+    pub other: Option<Box<(Range<usize>, String)>>,
     /// What to do: what is allowed, "did you mean".
     pub hint: Option<String>,
 }
@@ -18,7 +20,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A mistake at a place, if its place is known.
     pub fn new(message: impl Into<String>, span: Option<Range<usize>>) -> Self {
-        Self { message: message.into(), span, label: None, hint: None }
+        Self { message: message.into(), span, label: None, other: None, hint: None }
     }
 
     /// Adds what to do.
@@ -32,6 +34,13 @@ impl Diagnostic {
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
+        self
+    }
+
+    /// Adds another place, if it is known, and what is there.
+    #[must_use]
+    pub fn other(mut self, span: Option<Range<usize>>, label: impl Into<String>) -> Self {
+        self.other = span.map(|span| Box::new((span, label.into())));
         self
     }
 }

@@ -291,7 +291,7 @@ pub enum Auth {
 /// A policy document: the path of a JSON file, or a table.
 #[derive(Clone, Debug)]
 pub enum Policy {
-    /// Path, relative to the stack file.
+    /// Path, relative to the stack file. `read` puts its content in place of it; only `parse` leaves it.
     File(String),
     /// In place.
     Table(toml::Table),

@@ -1,1 +1,6 @@
-//! The one test binary.
+//! The one test binary. What is behind the public interface of the library and the program is tested here.
+
+mod boxes;
+mod engine;
+mod support;
+mod tidy;

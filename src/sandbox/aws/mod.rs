@@ -3,8 +3,12 @@
 //! Handlers get the input as JSON in the words of the service's API and answer in the same. How requests and answers
 //! look on the wire is in `wire`, by protocol. A service is one folder or file here and one line in `SERVICES`.
 
+pub mod acm;
+pub mod ec2;
 pub mod eks;
 pub mod iam;
+pub mod lattice;
+pub mod route53;
 pub mod sts;
 pub mod wire;
 
@@ -83,11 +87,24 @@ pub struct Service {
 }
 
 /// Every service there is.
-pub const SERVICES: &[&Service] = &[&eks::SERVICE, &iam::SERVICE, &sts::SERVICE];
+pub const SERVICES: &[&Service] = &[
+    &acm::SERVICE,
+    &ec2::SERVICE,
+    &eks::SERVICE,
+    &iam::SERVICE,
+    &lattice::SERVICE,
+    &route53::SERVICE,
+    &sts::SERVICE,
+];
 
 /// What hooks due in the world may name.
 pub const HOOKS: &[(&str, Hook)] = &[
     (super::controllers::HOOK, super::controllers::reconcile),
+    (super::kube::workloads::HOOK, super::kube::workloads::look),
+    acm::ON_EXPIRE,
+    acm::ON_ISSUE,
+    acm::ON_RECORDS,
+    (ec2::NAT_HOOK, ec2::nat_due),
     (eks::addon::REVIEW, eks::addon::review),
     (eks::life::ACTIVE, eks::life::active),
     (eks::life::GONE, eks::life::gone),
@@ -96,9 +113,12 @@ pub const HOOKS: &[(&str, Hook)] = &[
     (eks::node::ACTIVE, eks::node::active),
     (eks::node::GONE, eks::node::gone),
     (eks::node::UPDATED, eks::node::updated),
+    (lattice::DRAINED, lattice::drained),
 ];
 
 /// Puts in what a fresh account has: see each service.
 pub fn furnish(world: &mut World) {
+    ec2::furnish(world);
     iam::furnish(world);
+    route53::furnish(world);
 }

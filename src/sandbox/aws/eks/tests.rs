@@ -3,9 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use crate::cloud::{CloudError, ErrorSort, Named};
-use crate::kind::Erased;
+use crate::kind::Registry;
 use crate::kind::conformance::Ground;
-use crate::kind::eks_cluster::EksCluster;
 use crate::sandbox::Sandbox;
 use crate::sandbox::world::{ACCOUNT, GLOBAL, Key};
 
@@ -58,7 +57,8 @@ pub(crate) fn cluster(name: &str) -> Json {
 pub(crate) async fn ground_with_cluster(name: &str) -> Ground {
     let ground = Ground::new();
     stage(&ground.sandbox);
-    ground.make(&Erased(EksCluster), name, &cluster(name)).await;
+    let kind = Registry::builtin().get("eks_cluster").expect("it is registered");
+    ground.make(kind, name, &cluster(name)).await;
     ground
 }
 
@@ -135,8 +135,10 @@ async fn a_security_group_in_use_stays_behind() {
     let ground = ground_with_cluster("edge").await;
     let group = {
         let mut world = ground.sandbox.world();
-        let (_, group) =
-            world.all().find(|(key, _)| key.table == "ec2/security-group").expect("the cluster's");
+        let (_, group) = world
+            .all()
+            .find(|(_, doc)| doc["groupName"].as_str().is_some_and(|name| name.starts_with("eks-")))
+            .expect("the cluster's");
         let group = group["groupId"].clone();
         let interface = json!({ "networkInterfaceId": "eni-1", "subnetId": "subnet-a", "groupSet": [{ "groupId": group }] });
         world.put(key("us-west-2", "ec2/network-interface", "eni-1"), interface);

@@ -45,7 +45,7 @@ fn fold(json: Json) -> Json {
 }
 
 /// Percent decoding, `+` for a space.
-pub(super) fn decode(text: &str) -> String {
+pub fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

@@ -14,6 +14,7 @@ use super::{Answer, Operation, Protocol, Refusal, SERVICES, Service};
 use crate::door::{Body, full};
 use crate::sandbox::world::ACCOUNT;
 
+pub use form::decode;
 pub use xml::parse as parse_xml;
 
 /// A request that was understood.
@@ -33,6 +34,7 @@ pub struct Call {
 }
 
 /// Reads a request. `Err` is the answer to one that no service would take.
+#[expect(clippy::result_large_err, reason = "the answer goes out at once")]
 pub fn read(request: &Request<Bytes>) -> Result<Call, Response<Body>> {
     let refuse =
         |protocol, code, message: String| Err(write_refusal(protocol, &Refusal::new(403, code, message)));
@@ -52,8 +54,7 @@ pub fn read(request: &Request<Bytes>) -> Result<Call, Response<Body>> {
         );
         return Err(write_refusal(service.protocol, &refusal));
     };
-    let account =
-        access_key.strip_prefix("ASIA").filter(|rest| rest.len() == 12).unwrap_or(ACCOUNT).to_owned();
+    let account = account_of(&access_key);
     let principal = principal(request, &account);
     Ok(Call { service, operation, account, region, principal, input })
 }
@@ -68,9 +69,18 @@ fn signature(request: &Request<Bytes>) -> Option<(String, String, String)> {
     Some((access_key, region, parts.next()?.to_owned()))
 }
 
-/// Sessions tell who they are in their token; others are the sandbox's engineer.
 fn principal(request: &Request<Bytes>, account: &str) -> String {
     let token = request.headers().get("x-amz-security-token").and_then(|value| value.to_str().ok());
+    session_principal(token, account)
+}
+
+/// The account of an access key: sessions carry it in theirs, all other keys are of the sandbox's own account.
+pub fn account_of(access_key: &str) -> String {
+    access_key.strip_prefix("ASIA").filter(|rest| rest.len() == 12).unwrap_or(ACCOUNT).to_owned()
+}
+
+/// The ARN of a caller. Sessions tell who they are in their token; others are the sandbox's engineer.
+pub fn session_principal(token: Option<&str>, account: &str) -> String {
     match token.and_then(|token| token.split_once('/')) {
         Some((_, session)) => format!("arn:aws:sts::{account}:assumed-role/{session}"),
         None => format!("arn:aws:sts::{account}:assumed-role/Engineer/sandbox"),
@@ -122,7 +132,8 @@ pub fn write(service: &Service, operation: &Operation, answer: Answer) -> Respon
             if epoch {
                 epochs(&mut answer);
             }
-            respond(status, "application/json", answer.to_string())
+            let body = if status == 204 { String::new() } else { answer.to_string() };
+            respond(status, "application/json", body)
         }
         Protocol::AwsJson => {
             epochs(&mut answer);

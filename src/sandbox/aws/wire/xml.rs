@@ -68,7 +68,7 @@ fn element(reader: &mut Reader<&[u8]>) -> Option<Json> {
                 add(&mut map, name, value);
             }
             Event::Empty(start) => {
-                add(&mut map, start.local_name().as_ref().to_owned(), Json::String(String::new()))
+                add(&mut map, start.local_name().as_ref().to_owned(), Json::String(String::new()));
             }
             Event::Text(piece) => text.push_str(&piece),
             Event::GeneralRef(entity) => text.push_str(&resolve(&entity)),

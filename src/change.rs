@@ -1,0 +1,148 @@
+//! The words of change: what a plan says to people, and what a step does. Data only; decided in `plan`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::value::Value;
+
+/// What happens to a resource, as people read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// `+`: it is made.
+    Create,
+    /// `~`: it is changed in place.
+    Update,
+    /// `-/+`: it is deleted, then made anew.
+    Replace,
+    /// `+/-`: it is made anew, then the old one is deleted.
+    ReplaceCreateFirst,
+    /// `-`: it is deleted.
+    Delete,
+    /// `x`: it is no longer looked after; nothing is deleted.
+    Forget,
+}
+
+impl Verb {
+    /// The sign before a line of a plan.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::Create => "+",
+            Self::Update => "~",
+            Self::Replace => "-/+",
+            Self::ReplaceCreateFirst => "+/-",
+            Self::Delete => "-",
+            Self::Forget => "x",
+        }
+    }
+}
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Make it, bring it to its spec, wait until it is ready.
+    Create,
+    /// Bring it to its spec, wait until it is ready.
+    Update,
+    /// Delete it, wait until it is gone.
+    Delete,
+    /// Take it out of the state.
+    Forget,
+}
+
+/// Why something happens: a sentence for people. Nothing is decided by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "because")]
+pub enum Reason {
+    /// It is in the stack file and was never made.
+    New,
+    /// It was made and is there no more.
+    Gone,
+    /// An earlier run began to make it and did not finish.
+    Unfinished,
+    /// Fields differ from the file.
+    Differs,
+    /// The cloud says it will never work.
+    Broken {
+        /// In the cloud's words.
+        why: String,
+    },
+    /// A field differs that cannot be changed in place.
+    Fixed {
+        /// Which ones.
+        fields: Vec<String>,
+    },
+    /// It lives in something that is replaced or deleted.
+    Inside {
+        /// In which.
+        of: Address,
+    },
+    /// It was asked for on the command line.
+    Requested,
+    /// It is no longer in the stack file.
+    LeftFile,
+    /// The stack is destroyed.
+    Destroy,
+    /// The file says so under `[removed]`.
+    Removed,
+    /// It is left over from an earlier replacement.
+    Deposed,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::New => f.write_str("new in the stack file"),
+            Self::Gone => f.write_str("was deleted outside of stack"),
+            Self::Unfinished => f.write_str("an earlier run did not finish it"),
+            Self::Differs => f.write_str("differs from the stack file"),
+            Self::Broken { why } => write!(f, "does not work: {why}"),
+            Self::Fixed { fields } => write!(f, "{} cannot change in place", fields.join(", ")),
+            Self::Inside { of } => write!(f, "lives in {of}, which goes"),
+            Self::Requested => f.write_str("asked for on the command line"),
+            Self::LeftFile => f.write_str("no longer in the stack file"),
+            Self::Destroy => f.write_str("the stack is destroyed"),
+            Self::Removed => f.write_str("the stack file says so under [removed]"),
+            Self::Deposed => f.write_str("left over from an earlier replacement"),
+        }
+    }
+}
+
+/// How one field changes. `None`: there is no value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldChange {
+    /// Dotted path in the spec.
+    pub path: String,
+    /// What is there.
+    pub before: Option<Value>,
+    /// What is wanted; unknown leaves are known after apply.
+    pub after: Option<Value>,
+    /// Never to be shown.
+    pub sensitive: bool,
+    /// Whether this field forces a replacement.
+    pub fixed: bool,
+}
+
+/// What happens to one resource.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// To which.
+    pub address: Address,
+    /// Its kind.
+    pub kind: String,
+    /// Its kind for people.
+    pub title: String,
+    /// What.
+    pub verb: Verb,
+    /// Why.
+    pub reason: Reason,
+    /// How its fields change. For a create: all of them.
+    pub fields: Vec<FieldChange>,
+    /// What else people should know: what goes with it, what is interrupted.
+    pub notes: Vec<String>,
+}

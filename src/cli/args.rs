@@ -1,0 +1,416 @@
+//! The command line as types, and its help texts. What the verbs do is beside, a file each.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::address::Address;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Yellow.on_default().bold())
+    .usage(AnsiColor::Yellow.on_default().bold())
+    .literal(AnsiColor::Green.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const AFTER: &str = "\
+Examples:
+  stack up shop --sandbox --yes      try the stack in stacks/shop.toml, without an account
+  stack plan shop                    what `up` would do
+  stack up shop                      do it, after asking
+  stack drift shop                   did somebody change something by hand?
+  stack destroy shop                 take it down again, in the right order
+
+Exit codes:
+  0    done; for `plan --exit-code` and `drift`: nothing to do
+  1    failed: cloud, network or internal error; or the question was answered no
+  2    refused before anything changed: command line, stack file, or a rule
+  3    `plan --exit-code`: the stack has changes to make
+  4    `drift`: the live cloud differs from the recorded state
+  5    partly applied: some steps failed, others are done and saved
+  6    the state is locked, belongs to another cloud, or a saved plan is stale
+  7    `destroy`: leftovers remain
+  130  interrupted; state saved";
+
+/// Provision application networks on Amazon EKS from one TOML file.
+///
+/// Clusters, VPC Lattice, the Gateway API controllers, certificates, Gateways and routes: compared with the
+/// recorded state and the live cloud, then created, changed or taken down in one run.
+#[derive(Debug, Parser)]
+#[command(name = "stack", version, styles = STYLES, after_help = AFTER, max_term_width = 100)]
+#[command(propagate_version = false, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What is the same for all verbs.
+    #[command(flatten)]
+    pub global: Global,
+    /// The verb.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What is the same for all verbs.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Run against the embedded cloud: no account, no network
+    ///
+    /// Its content and the states of such runs are kept in state/sandbox, apart from the real ones.
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub sandbox: bool,
+    /// Say nothing but the answer
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+    /// Colours; `auto` means: on a terminal, unless NO_COLOR is set
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN",
+        hide_possible_values = true,
+        help_heading = "Global options"
+    )]
+    pub color: Color,
+}
+
+/// When there are colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Check a stack file; nothing is asked of any cloud
+    #[command(after_help = "Example:\n  stack validate shop")]
+    Validate(OfStack),
+    /// Show what `up` would do
+    #[command(after_help = "\
+Examples:
+  stack plan shop
+  stack plan shop --exit-code        ends with 3 if there is something to do: for CI
+  stack plan shop -o shop.plan       save it
+  stack plan shop --replace cluster.edge/nodes.default")]
+    Plan(Plan),
+    /// Make the cloud what the stack file says
+    #[command(after_help = "\
+Examples:
+  stack up shop
+  stack up shop --yes --json         in CI, one JSON object a line
+  stack up shop --target cluster.edge --var domain=shop.example.com")]
+    Up(Up),
+    /// Take down everything that the stack has made
+    #[command(after_help = "\
+Examples:
+  stack destroy shop
+  stack destroy shop --target route.cart --yes")]
+    Destroy(Destroy),
+    /// Tell what was changed in the cloud since the last `up`; only reads
+    #[command(after_help = "\
+Ends with 0 if nothing differs, with 4 if something does.
+
+Examples:
+  stack drift shop
+  stack drift shop --json")]
+    Drift(Drift),
+    /// Show the outputs of the last complete `up`
+    #[command(after_help = "\
+Examples:
+  stack output shop
+  curl $(stack output shop shop_url)")]
+    Output(Output),
+    /// Look into the recorded state
+    State(State),
+    /// Write a kubeconfig with a context for each cluster of the stack
+    #[command(after_help = "\
+kubectl then gets its tokens from `stack token`; no other program is needed.
+
+Examples:
+  stack kubeconfig shop > shop.kubeconfig
+  stack kubeconfig shop --merge ~/.kube/config")]
+    Kubeconfig(Kubeconfig),
+    /// Print a token for an EKS cluster, as kubectl's exec plugins do
+    Token(Token),
+    /// Show the resources of a stack and what they need
+    #[command(after_help = "\
+Examples:
+  stack graph shop > shop.mmd
+  stack graph shop --format dot | dot -Tsvg > shop.svg")]
+    Graph(Graph),
+    /// Serve the embedded cloud to other programs, or forget its content
+    Sandbox(Sandbox),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  stack completions bash > /etc/bash_completion.d/stack")]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+/// A stack and the values of its variables.
+#[derive(Clone, Debug, Args)]
+pub struct OfStack {
+    /// A name, for stacks/NAME.toml, or the path of a stack file
+    #[arg(value_name = "STACK")]
+    pub stack: String,
+    /// The value of a variable of the stack file; may be repeated
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
+    pub vars: Vec<(String, String)>,
+    /// A TOML file with values of variables, beside STACK.vars.toml; may be repeated
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub var_files: Vec<PathBuf>,
+}
+
+/// `stack plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Of which stack.
+    #[command(flatten)]
+    pub of: OfStack,
+    /// What it is about.
+    #[command(flatten)]
+    pub scope: Scope,
+    /// Show every field, and manifests whole
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// End with 3 if there is something to do
+    #[arg(long)]
+    pub exit_code: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Save the plan
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// What a plan is about.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Scope {
+    /// Only this resource, its parts and what they need; may be repeated
+    #[arg(long = "target", value_name = "ADDRESS", value_parser = Address::parse)]
+    pub targets: Vec<Address>,
+    /// Replace this resource even if nothing differs; may be repeated
+    #[arg(long = "replace", value_name = "ADDRESS", value_parser = Address::parse)]
+    pub replace: Vec<Address>,
+}
+
+/// `stack up`.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Of which stack.
+    #[command(flatten)]
+    pub of: OfStack,
+    /// What it is about.
+    #[command(flatten)]
+    pub scope: Scope,
+    /// How it is carried out.
+    #[command(flatten)]
+    pub how: How,
+}
+
+/// `stack destroy`.
+#[derive(Debug, Args)]
+pub struct Destroy {
+    /// Of which stack.
+    #[command(flatten)]
+    pub of: OfStack,
+    /// Only this resource, its parts and what needs them; may be repeated
+    #[arg(long = "target", value_name = "ADDRESS", value_parser = Address::parse)]
+    pub targets: Vec<Address>,
+    /// How it is carried out.
+    #[command(flatten)]
+    pub how: How,
+}
+
+/// How a plan is carried out.
+#[derive(Clone, Debug, Args)]
+pub struct How {
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Steps at the same time, at most
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    pub parallel: u16,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Show every field of the plan, and manifests whole
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// `stack drift`.
+#[derive(Debug, Args)]
+pub struct Drift {
+    /// Of which stack.
+    #[command(flatten)]
+    pub of: OfStack,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `stack output`.
+#[derive(Debug, Args)]
+pub struct Output {
+    /// Of which stack.
+    #[command(flatten)]
+    pub of: OfStack,
+    /// Only this one, as plain text
+    pub name: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `stack state`.
+#[derive(Debug, Args)]
+pub struct State {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub what: StateVerb,
+}
+
+/// `stack state …`.
+#[derive(Debug, Subcommand)]
+pub enum StateVerb {
+    /// List the addresses of everything that the stack has made
+    List {
+        /// Of which stack.
+        #[command(flatten)]
+        of: OfStack,
+        /// With kinds and ids, one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what is recorded of a resource, as JSON
+    #[command(after_help = "Example:\n  stack state show shop cluster.edge")]
+    Show {
+        /// Of which stack.
+        #[command(flatten)]
+        of: OfStack,
+        /// Which resource
+        #[arg(value_parser = Address::parse)]
+        address: Address,
+    },
+}
+
+/// `stack kubeconfig`.
+#[derive(Debug, Args)]
+pub struct Kubeconfig {
+    /// Of which stack.
+    #[command(flatten)]
+    pub of: OfStack,
+    /// Put the contexts into this file instead of printing them; what else is in it stays
+    #[arg(long, value_name = "FILE")]
+    pub merge: Option<PathBuf>,
+}
+
+/// `stack token`.
+#[derive(Debug, Args)]
+pub struct Token {
+    /// The EKS name of the cluster
+    #[arg(long, value_name = "NAME")]
+    pub cluster: String,
+    /// Its region
+    #[arg(long, value_name = "REGION")]
+    pub region: String,
+    /// A role to assume first, for a cluster in another account
+    #[arg(long, value_name = "ARN")]
+    pub role_arn: Option<String>,
+}
+
+/// `stack graph`.
+#[derive(Debug, Args)]
+pub struct Graph {
+    /// Of which stack.
+    #[command(flatten)]
+    pub of: OfStack,
+    /// In which language
+    #[arg(long, value_enum, default_value = "mermaid")]
+    pub format: GraphFormat,
+    /// Every part, not only whole sections
+    #[arg(long)]
+    pub parts: bool,
+}
+
+/// Languages of graphs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// For Markdown.
+    Mermaid,
+    /// For Graphviz.
+    Dot,
+}
+
+/// `stack sandbox`.
+#[derive(Debug, Args)]
+pub struct Sandbox {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub what: SandboxVerb,
+}
+
+/// `stack sandbox …`.
+#[derive(Debug, Subcommand)]
+pub enum SandboxVerb {
+    /// Serve it on 127.0.0.1 and print the environment that clients need
+    #[command(after_help = "\
+Example:
+  stack sandbox serve --speed 60 > sandbox.env &
+  . ./sandbox.env
+  stack up shop                      as on any cloud, sixty times faster
+  kubectl get gateways -A")]
+    Serve {
+        /// The port; any free one for 0
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        port: u16,
+        /// How much faster than the world its time runs
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        speed: u32,
+    },
+    /// Forget its content and the states of sandbox runs
+    Reset,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it has no `=`, as in `domain=example.com`")?;
+    if name.is_empty() {
+        return Err("the name before `=` is empty".to_owned());
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_anywhere() {
+        let cli = Cli::try_parse_from(["stack", "up", "shop", "--sandbox", "--yes", "--var", "a=b=c"]);
+        let cli = cli.expect("is understood");
+        assert!(cli.global.sandbox);
+        let Verb::Up(up) = cli.verb else { panic!("another verb") };
+        assert_eq!(up.of.vars, [("a".to_owned(), "b=c".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_no_pair_or_no_address_is_refused() {
+        assert!(Cli::try_parse_from(["stack", "up", "shop", "--var", "a"]).is_err());
+        assert!(Cli::try_parse_from(["stack", "up", "shop", "--target", "cluster"]).is_err());
+    }
+}

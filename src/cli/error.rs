@@ -1,0 +1,274 @@
+//! `Failure`: the one way in which a verb fails: an exit code, what went wrong, why, and what to do. All hints are here.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::cloud::{CloudError, ErrorSort};
+use crate::plan::Refusal;
+use crate::sandbox::OpenError;
+use crate::stack::{Diagnostic, Source};
+use crate::state::store::StoreError;
+
+/// The exit codes, as the table in the help tells them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done; nothing to do for `plan --exit-code` and `drift`.
+    Done = 0,
+    /// Cloud, network or internal error; or the question was answered no.
+    Failed = 1,
+    /// Refused before anything changed: command line, stack file, or a rule.
+    Refused = 2,
+    /// `plan --exit-code`: the stack has changes to make.
+    Changes = 3,
+    /// `drift`: the live cloud differs from the recorded state.
+    Drifted = 4,
+    /// Some steps failed, others are done and saved.
+    Partly = 5,
+    /// The state is locked, belongs to another cloud, or a saved plan is stale.
+    Conflict = 6,
+    /// `destroy`: leftovers remain.
+    Leftovers = 7,
+    /// Interrupted; state saved.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a verb did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What the process ends with.
+    pub exit: Exit,
+    /// Drawn before everything else: the mistakes of a file, at their places.
+    pub drawn: String,
+    /// What went wrong. Empty: there is nothing to say.
+    pub error: String,
+    /// Why, the nearest cause first.
+    pub causes: Vec<String>,
+    /// What to do.
+    pub hints: Vec<String>,
+}
+
+const RED: Style = AnsiColor::Red.on_default().bold();
+const CYAN: Style = AnsiColor::Cyan.on_default().bold();
+
+impl Failure {
+    /// A failure without cause and hint.
+    pub fn new(exit: Exit, error: impl Into<String>) -> Self {
+        Self { exit, drawn: String::new(), error: error.into(), causes: Vec::new(), hints: Vec::new() }
+    }
+
+    /// Refused before anything changed.
+    pub fn refused(error: impl Into<String>) -> Self {
+        Self::new(Exit::Refused, error)
+    }
+
+    /// An error with all its causes.
+    pub fn of(exit: Exit, error: &dyn Error) -> Self {
+        let mut failure = Self::new(exit, error.to_string());
+        let mut next = error.source();
+        while let Some(cause) = next {
+            failure.causes.push(cause.to_string());
+            next = cause.source();
+        }
+        failure
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds why.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// All that is wrong with a file.
+    pub fn of_file(found: &[Diagnostic], source: &Source) -> Self {
+        let drawn = crate::stack::render(found, source, true);
+        let count =
+            if found.len() == 1 { "a mistake".to_owned() } else { format!("{} mistakes", found.len()) };
+        Self { drawn, ..Self::refused(format!("{} has {count}", source.path.display())) }
+    }
+
+    /// Tells it, for people.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        if !self.drawn.is_empty() {
+            writeln!(out, "{}", self.drawn)?;
+        }
+        if self.error.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "{RED}Error:{RED:#} {}", self.error)?;
+        if !self.causes.is_empty() {
+            writeln!(out, "Caused by:")?;
+        }
+        for cause in &self.causes {
+            writeln!(out, "  {}", cause.replace('\n', "\n  "))?;
+        }
+        for hint in &self.hints {
+            writeln!(out, "{CYAN}Hint:{CYAN:#} {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Writing an answer failed. Whoever closed the pipe has read all they wanted.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::new(Exit::Done, "");
+        }
+        Self::of(Exit::Failed, &error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let failure = |exit| Self::of(exit, &error);
+        match &error {
+            StoreError::Locked { .. } => {
+                failure(Exit::Conflict).hint("wait until that run has ended; a lock goes with its process")
+            }
+            StoreError::OtherCloud { .. } => failure(Exit::Conflict)
+                .hint("use the credentials of that account, or another `name` under [stack]; `--sandbox` has states of its own"),
+            StoreError::Snapshot { .. }
+            | StoreError::Line { .. }
+            | StoreError::History { .. }
+            | StoreError::Unsound(_) => {
+                failure(Exit::Failed).hint("nothing was changed; take the file from a backup, or tell us how it came about")
+            }
+            StoreError::Disk { .. } => failure(Exit::Failed),
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match &error {
+            OpenError::Held { .. } => Self::of(Exit::Conflict, &error)
+                .hint("to use it from several programs at once, leave it to `stack sandbox serve` and drop `--sandbox`"),
+            OpenError::Damaged { .. } => {
+                Self::of(Exit::Failed, &error).hint("`stack sandbox reset` begins with a fresh one")
+            }
+            OpenError::Disk { .. } => Self::of(Exit::Failed, &error),
+        }
+    }
+}
+
+impl From<CloudError> for Failure {
+    fn from(error: CloudError) -> Self {
+        let failure = Self::new(Exit::Failed, error.to_string());
+        match error.sort {
+            ErrorSort::Denied => {
+                failure.hint("the credentials may not do this: see the policies of their role")
+            }
+            ErrorSort::Unreachable => {
+                failure.hint("is the network up, and AWS_ENDPOINT_URL right if it is set?")
+            }
+            ErrorSort::Quota => failure.hint("raise the quota in the Service Quotas console, or make less"),
+            ErrorSort::Bug => failure.hint("this is a mistake in stack: please report it"),
+            _ => failure,
+        }
+    }
+}
+
+/// Why there is no plan: all reasons at once.
+impl From<Vec<Refusal>> for Failure {
+    fn from(refusals: Vec<Refusal>) -> Self {
+        let unreadable = |refusal: &Refusal| matches!(refusal, Refusal::Unreadable { .. });
+        let exit = if refusals.iter().all(unreadable) { Exit::Failed } else { Exit::Refused };
+        let mut failure = match refusals.as_slice() {
+            [only] => Self::new(exit, only.to_string()),
+            all => Self {
+                causes: all.iter().map(ToString::to_string).collect(),
+                ..Self::new(exit, format!("there is no plan, for {} reasons", all.len()))
+            },
+        };
+        for hint in refusals.iter().filter_map(hint_of) {
+            if !failure.hints.iter().any(|known| known == hint) {
+                failure.hints.push(hint.to_owned());
+            }
+        }
+        failure
+    }
+}
+
+fn hint_of(refusal: &Refusal) -> Option<&'static str> {
+    match refusal {
+        Refusal::Foreign { .. } => Some("rename it in the stack file, or delete what exists"),
+        Refusal::Missing { .. } => {
+            Some("what is only looked up must exist: check its name, region and account")
+        }
+        Refusal::Protected { .. } => Some("take `prevent_destroy` out of its [lifecycle] if you mean it"),
+        Refusal::Unknown(_) => Some("`stack state list` and `stack graph` tell the addresses"),
+        Refusal::Unreadable { .. } | Refusal::Move(_) | Refusal::Cycle(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(failure: &Failure) -> String {
+        let mut out = anstream::StripStream::new(Vec::new());
+        failure.write(&mut out).expect("a vector takes all");
+        String::from_utf8(out.into_inner()).expect("is UTF-8")
+    }
+
+    #[test]
+    fn tells_error_causes_and_hints() {
+        let error = StoreError::Disk {
+            what: "cannot read",
+            path: "state/shop/state.json".into(),
+            source: io::Error::other("no luck"),
+        };
+        let failure = Failure::from(error).hint("try again");
+        assert_eq!(
+            told(&failure),
+            "Error: cannot read state/shop/state.json\nCaused by:\n  no luck\nHint: try again\n"
+        );
+    }
+
+    #[test]
+    fn a_lock_and_another_cloud_are_conflicts() {
+        let locked = StoreError::Locked { stack: "shop".into(), holder: "ann (12)".into() };
+        assert_eq!(Failure::from(locked).exit, Exit::Conflict);
+        let held = OpenError::Held { folder: "state".into(), holder: String::new() };
+        let failure = Failure::from(held);
+        assert_eq!(failure.exit, Exit::Conflict);
+        assert!(failure.hints[0].contains("sandbox serve"));
+    }
+
+    #[test]
+    fn a_closed_pipe_is_nothing_to_talk_about() {
+        let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!(told(&failure), "");
+        assert_eq!(failure.exit, Exit::Done);
+    }
+
+    #[test]
+    fn refusals_are_told_together_with_each_hint_once() {
+        let protected = |name: &str| Refusal::Protected {
+            address: crate::address::Address::new("cluster", name),
+            verb: "delete",
+        };
+        let failure = Failure::from(vec![protected("a"), protected("b")]);
+        assert_eq!((failure.exit, failure.causes.len(), failure.hints.len()), (Exit::Refused, 2, 1));
+    }
+}

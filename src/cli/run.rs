@@ -1,0 +1,146 @@
+//! `Run`: what verbs begin with: the file read, its cloud reached, its state found. And the runtime they run on.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+
+use super::args::{Global, OfStack};
+use super::environment::Environment;
+use super::error::{Exit, Failure};
+use super::file;
+use super::reach::{CONTENT, Identity, SANDBOX, STATE, reach};
+use crate::clock::Clock;
+use crate::cloud::{Access, Cloud, Settings};
+use crate::compose::compose;
+use crate::graph::Graph;
+use crate::kind::Registry;
+use crate::stack::Stack;
+use crate::state::State;
+use crate::state::store::{Store, StoreError};
+
+/// What a verb runs with.
+pub(super) struct Run {
+    pub(super) stack: Stack,
+    pub(super) graph: Graph,
+    pub(super) identity: Identity,
+    pub(super) registry: Registry,
+    pub(super) store: Store,
+    settings: Settings,
+    /// Whether it is the embedded cloud.
+    pub(super) sandbox: bool,
+}
+
+impl Run {
+    /// Reaches the cloud of a stack that was read and composed.
+    pub(super) async fn begin(
+        stack: Stack,
+        graph: Graph,
+        global: &Global,
+        environment: &Environment,
+        access: Access,
+    ) -> Result<Self, Failure> {
+        let folder = state_folder(&stack, global.sandbox)?;
+        let reached = reach(&stack, global.sandbox, environment, access).await?;
+        let store = Store::open(&folder, &stack.head.name, &reached.identity.cloud);
+        Ok(Self {
+            stack,
+            graph,
+            identity: reached.identity,
+            registry: Registry::builtin(),
+            store,
+            settings: reached.settings,
+            sandbox: reached.sandbox.is_some(),
+        })
+    }
+
+    /// Clients that may send what `access` says, counted from zero.
+    pub(super) fn cloud(&self, access: Access) -> Cloud {
+        Cloud::new(Settings { access, ..self.settings.clone() })
+    }
+
+    /// The clock that the cloud runs on too.
+    pub(super) fn clock(&self) -> Clock {
+        self.settings.clock
+    }
+
+    /// The state as it is; an empty one if nothing was ever made.
+    pub(super) fn state(&self) -> Result<State, Failure> {
+        let state = self.store.read()?;
+        Ok(state.unwrap_or_else(|| State::new(&self.stack.head.name, &self.identity.cloud, &lineage())))
+    }
+
+    /// `account 111122223333, region us-west-2`.
+    pub(super) fn whereabouts(&self) -> String {
+        let sandbox = if self.sandbox { " of the embedded cloud" } else { "" };
+        format!("account {}{sandbox}, region {}", self.identity.account, self.stack.head.region)
+    }
+}
+
+/// Reads a stack file and composes it.
+pub(super) fn composed(of: &OfStack, environment: &Environment) -> Result<(Stack, Graph), Failure> {
+    let stack = file::read(of, environment, false)?;
+    match compose(&stack) {
+        Ok(graph) => Ok((stack, graph)),
+        Err(found) => Err(Failure::of_file(&found, &stack.source)),
+    }
+}
+
+/// Where the states of a stack's runs are.
+pub(super) fn state_folder(stack: &Stack, sandbox: bool) -> Result<PathBuf, Failure> {
+    let name = stack.head.name.as_str();
+    let home = Path::new(STATE);
+    let taken = if sandbox { CONTENT } else { SANDBOX };
+    match &stack.backend {
+        _ if name == taken && (sandbox || stack.backend.is_none()) => {
+            Err(Failure::refused(format!("a stack cannot be called `{name}` here"))
+                .because(format!("the embedded cloud keeps its own under {STATE}/{SANDBOX}")))
+        }
+        _ if sandbox => Ok(home.join(SANDBOX)),
+        Some(backend) if backend.contains("://") => {
+            Err(Failure::refused(format!("the backend `{backend}` is not supported yet"))
+                .hint("leave `backend` out for files under state/, or name a folder"))
+        }
+        Some(folder) => Ok(PathBuf::from(folder)),
+        None => Ok(home.to_owned()),
+    }
+}
+
+/// The recorded state, whatever cloud it is of; nothing is asked of any cloud.
+pub(super) fn recorded(of: &OfStack, global: &Global, environment: &Environment) -> Result<State, Failure> {
+    let stack = file::read(of, environment, true)?;
+    let folder = state_folder(&stack, global.sandbox)?;
+    let name = &stack.head.name;
+    let read = |cloud: &str| Store::open(&folder, name, cloud).read();
+    let state = match read("") {
+        Err(StoreError::OtherCloud { found, .. }) => read(&found)?,
+        other => other?,
+    };
+    state.ok_or_else(|| {
+        let command = if global.sandbox { " --sandbox" } else { "" };
+        Failure::new(Exit::Failed, format!("nothing was made of the stack {name} yet"))
+            .hint(format!("`stack up {}{command}` makes it", of.stack))
+    })
+}
+
+/// Runs a verb: in simulated time for the embedded cloud in process, in the world's otherwise.
+pub(super) fn block_on<T>(simulated: bool, verb: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(simulated).build()?;
+    Ok(runtime.block_on(verb))
+}
+
+/// A new state's mark, in the ownership tags of everything it makes: 16 hexadecimal digits.
+pub(super) fn lineage() -> String {
+    let mut bytes = [0; 8];
+    // Where there is no randomness there is still a process, and its number is better than nothing.
+    if getrandom::fill(&mut bytes).is_err() {
+        bytes[..4].copy_from_slice(&std::process::id().to_be_bytes());
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Who runs, for the lock and the journal.
+pub(super) fn who(environment: &Environment) -> String {
+    let user = environment.get("USER").or_else(|| environment.get("LOGNAME")).unwrap_or("somebody");
+    let host = environment.get("HOSTNAME").map(|host| format!(" on {host}")).unwrap_or_default();
+    format!("{user}{host}, process {}", std::process::id())
+}

@@ -1,0 +1,84 @@
+//! `Screen`: standard output for answers, standard error for status. The only place that writes to either.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use anstream::{AutoStream, ColorChoice};
+
+use super::args::{Color, Global};
+use super::environment::Environment;
+use super::error::{Exit, Failure};
+
+/// Where a run speaks.
+#[derive(Clone, Copy, Debug)]
+pub struct Screen {
+    color: ColorChoice,
+    quiet: bool,
+    /// Columns that a line should not exceed.
+    pub width: usize,
+}
+
+impl Screen {
+    /// As the command line and the environment want it.
+    pub fn new(global: &Global, environment: &Environment) -> Self {
+        let color = match global.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        Self { color, quiet: global.quiet, width: environment.columns() }
+    }
+
+    /// Writes an answer, all at once.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn answer(&self, view: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+        let mut text = Vec::new();
+        view(&mut text)?;
+        let mut out = AutoStream::new(io::stdout().lock(), self.color);
+        out.write_all(&text)?;
+        Ok(out.flush()?)
+    }
+
+    /// Writes status, unless quiet. Nobody stops because status cannot be told.
+    pub fn status(&self, view: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        if !self.quiet {
+            self.error(view);
+        }
+    }
+
+    /// Writes to standard error, quiet or not.
+    pub fn error(&self, view: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        let mut text = Vec::new();
+        let mut out = AutoStream::new(io::stderr().lock(), self.color);
+        let _ = view(&mut text).and_then(|()| out.write_all(&text)).and_then(|()| out.flush());
+    }
+
+    /// Whether progress may move on standard error.
+    pub fn is_live(&self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// Whether status is wanted at all.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Asks a question that only `y` answers with yes.
+    ///
+    /// # Errors
+    /// There is no terminal to ask on (2), or the answer is no (1).
+    pub fn ask(&self, question: &str) -> Result<(), Failure> {
+        if !io::stdin().is_terminal() {
+            return Err(Failure::refused("there is no terminal to ask on")
+                .hint("`--yes` does it without asking; `stack plan` shows it without doing it"));
+        }
+        self.error(|out| write!(out, "{question} [y/N] "));
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::Failed, "nothing was done"))
+    }
+}

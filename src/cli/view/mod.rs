@@ -1,0 +1,10 @@
+//! How things look: pure functions from data to text, with colours that a stream may take out again.
+
+pub mod bars;
+pub mod drift;
+pub mod fields;
+pub mod json;
+pub mod plan;
+pub mod progress;
+pub mod summary;
+pub mod words;

@@ -1,0 +1,344 @@
+//! `Ec2`: a thin EC2 client on the SDK's own orchestrator: the same retries, timeouts, signing and watchman.
+//!
+//! Inputs are JSON in the words of the API reference, flattened to a form (`form`); answers are JSON in the words of
+//! EC2's XML (`xml`). The EC2 crate of the SDK costs minutes of build for some thirty calls. What the kinds ask in
+//! common is in `look`.
+
+mod form;
+mod look;
+mod xml;
+
+use std::fmt;
+
+use aws_runtime::auth::SigV4OperationSigningConfig;
+use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
+use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
+use aws_smithy_runtime::client::identity::IdentityCache;
+use aws_smithy_runtime::client::orchestrator::operation::{Operation, OperationBuilder};
+use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
+use aws_smithy_runtime_api::client::auth::{
+    AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver,
+};
+use aws_smithy_runtime_api::client::identity::{SharedIdentityCache, SharedIdentityResolver};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
+use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::Layer;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
+use aws_types::region::SigningRegion;
+use aws_types::service_config::ServiceConfigKey;
+use aws_types::{SdkConfig, SigningName};
+use serde_json::{Value as Json, json};
+
+use super::error::from_sdk;
+use super::watchman::Watchman;
+use super::{CloudError, CloudResult, ErrorSort};
+
+pub use look::{
+    Sort, as_written, filter, found_tags, items, look, look_by, look_ids, look_many, retag, specification,
+    text, truth,
+};
+
+/// Creates that take no client token: sent twice, they make two. They are tried again only after EC2 refused them as
+/// too many; where no answer came, the one who called must look for what carries its tags.
+const ONCE: &[&str] = &[
+    "AllocateAddress",
+    "AuthorizeSecurityGroupEgress",
+    "AuthorizeSecurityGroupIngress",
+    "CreateInternetGateway",
+    "CreateSecurityGroup",
+    "CreateSubnet",
+    "CreateVpc",
+];
+
+/// A client of one account and region. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Ec2 {
+    sdk: SdkConfig,
+    endpoint: String,
+    identity: Option<SharedIdentityResolver>,
+    cache: SharedIdentityCache,
+    watchman: Watchman,
+}
+
+/// What EC2 answered when it did not do as asked.
+#[derive(Debug)]
+struct Ec2Error(ErrorMetadata);
+
+impl fmt::Display for Ec2Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Ec2Error {}
+
+impl ProvideErrorMetadata for Ec2Error {
+    fn meta(&self) -> &ErrorMetadata {
+        &self.0
+    }
+}
+
+impl Ec2 {
+    pub(super) fn new(sdk: &SdkConfig, watchman: &Watchman) -> Self {
+        Self {
+            sdk: sdk.clone(),
+            endpoint: endpoint(sdk),
+            identity: sdk.credentials_provider().map(SharedIdentityResolver::new),
+            cache: sdk.identity_cache().unwrap_or_else(|| IdentityCache::lazy().build()),
+            watchman: watchman.clone(),
+        }
+    }
+
+    /// Sends one call. `params` is nested JSON in the API's words, lists in the singular as the wire has them:
+    /// `{"Filter": [{"Name": "vpc-id", "Value": ["vpc-1"]}]}`. The answer is the content of the response element;
+    /// lists are arrays even when empty; numbers and truth values are texts.
+    pub async fn call(&self, action: &'static str, params: Json) -> CloudResult<Json> {
+        let body = form::write(action, &params);
+        let answer = self.operation(action).invoke(body).await;
+        answer.map_err(|error| {
+            let broken = error.raw_response().is_some_and(|response| response.status().is_server_error());
+            let error = from_sdk(&format!("EC2.{action}"), &error);
+            // Whether a server that broke did it, nobody knows: as if no answer had come.
+            if broken && error.sort == ErrorSort::Other {
+                error.meaning(ErrorSort::Unreachable)
+            } else {
+                error
+            }
+        })
+    }
+
+    /// Sends a call for each page and gives what the list `set` held on all of them.
+    pub async fn pages(&self, action: &'static str, params: Json, set: &str) -> CloudResult<Vec<Json>> {
+        let mut params = params;
+        let mut all = Vec::new();
+        loop {
+            let mut answer = self.call(action, params.clone()).await?;
+            if let Json::Array(items) = answer[set].take() {
+                all.extend(items);
+            }
+            match answer["nextToken"].as_str() {
+                Some(token) if !token.is_empty() => params["NextToken"] = json!(token),
+                _ => return Ok(all),
+            }
+        }
+    }
+
+    fn operation(&self, action: &'static str) -> Operation<String, Json, Ec2Error> {
+        let mut builder = Operation::builder()
+            .service_name("EC2")
+            .operation_name(action)
+            .endpoint_url(&self.endpoint)
+            .standard_retry(&self.sdk.retry_config().cloned().unwrap_or_else(super::retry))
+            .timeout_config(self.sdk.timeout_config().cloned().unwrap_or_else(super::timeouts))
+            .retry_classifier(AwsErrorCodeClassifier::<Ec2Error>::new())
+            .interceptor(self.watchman.clone());
+        if !ONCE.contains(&action) {
+            builder = builder
+                .retry_classifier(TransientErrorClassifier::<Ec2Error>::new())
+                .retry_classifier(HttpStatusCodeClassifier::default());
+        }
+        builder = self.run_on_the_configured(builder);
+        if let Some(version) = self.sdk.behavior_version() {
+            builder = builder.behavior_version(version);
+        }
+        builder.runtime_plugin(self.signing()).serializer(request).deserializer(answer).build()
+    }
+
+    /// HTTP client, time and stream protection of the configuration; where it has none, the SDK's defaults.
+    fn run_on_the_configured(&self, mut builder: OperationBuilder) -> OperationBuilder {
+        if let Some(client) = self.sdk.http_client() {
+            builder = builder.http_client(client);
+        }
+        if let Some(sleep) = self.sdk.sleep_impl() {
+            builder = builder.sleep_impl(sleep);
+        }
+        if let Some(time) = self.sdk.time_source() {
+            builder = builder.time_source(time);
+        }
+        if let Some(protection) = self.sdk.stalled_stream_protection() {
+            builder = builder.stalled_stream_protection(protection);
+        }
+        builder
+    }
+
+    fn signing(&self) -> StaticRuntimePlugin {
+        let mut layer = Layer::new("ec2");
+        layer.store_put(AuthSchemeOptionResolverParams::new(()));
+        layer.store_put(SigV4OperationSigningConfig {
+            region: self.sdk.region().map(|region| SigningRegion::from(region.clone())),
+            name: Some(SigningName::from_static("ec2")),
+            ..SigV4OperationSigningConfig::default()
+        });
+        let schemes = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);
+        let mut components = RuntimeComponentsBuilder::new("ec2")
+            .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()))
+            .with_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(schemes)))
+            .with_identity_cache(Some(self.cache.clone()));
+        if let Some(identity) = &self.identity {
+            components = components.with_identity_resolver(SCHEME_ID, identity.clone());
+        }
+        StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components)
+    }
+}
+
+/// Where EC2 is: what the environment or profile says for EC2, then for all services, then AWS by region.
+fn endpoint(sdk: &SdkConfig) -> String {
+    let key =
+        ServiceConfigKey::builder().service_id("EC2").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let configured = sdk.service_config().and_then(|config| config.load_config(key.ok()?));
+    if let Some(url) = configured.or_else(|| sdk.endpoint_url().map(str::to_owned)) {
+        return url;
+    }
+    let region = sdk.region().map_or("us-east-1", |region| region.as_ref());
+    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    format!("https://ec2.{region}.{domain}")
+}
+
+fn request(body: String) -> Result<HttpRequest, BoxError> {
+    let mut request = HttpRequest::new(SdkBody::from(body));
+    request.set_method("POST")?;
+    request.set_uri("/")?;
+    let headers = request.headers_mut();
+    headers.insert("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+    headers.insert("user-agent", concat!("stack/", env!("CARGO_PKG_VERSION")));
+    Ok(request)
+}
+
+fn answer(response: &HttpResponse) -> Result<Json, OrchestratorError<Ec2Error>> {
+    let text = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
+    let read = xml::read(&text);
+    if response.status().is_success() {
+        return read.ok_or_else(|| OrchestratorError::other("the answer is not XML"));
+    }
+    let read = read.unwrap_or_default();
+    let errors = &read["Errors"]["Error"];
+    let error = errors.get(0).unwrap_or(errors);
+    let status = format!("HTTP status {}", response.status().as_u16());
+    let meta = ErrorMetadata::builder()
+        .code(error["Code"].as_str().unwrap_or_default())
+        .message(error["Message"].as_str().unwrap_or(&status))
+        .build();
+    Err(OrchestratorError::operation(Ec2Error(meta)))
+}
+
+/// The id that a create answered, at a path as in `vpc/vpcId`.
+pub fn made(action: &'static str, answer: &Json, path: &str) -> CloudResult<String> {
+    let id = answer.pointer(&format!("/{path}")).and_then(Json::as_str).filter(|id| !id.is_empty());
+    id.map(str::to_owned).ok_or_else(|| {
+        CloudError::new(ErrorSort::Other, format!("EC2.{action}"), format!("the answer has no {path}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::SystemTime;
+
+    use bytes::Bytes;
+    use http::{Request, Response};
+    use serde_json::json;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::cloud::{Access, Cloud, Settings};
+    use crate::door::{Door, full};
+    use crate::graph::Place;
+
+    const THROTTLED: &str = "<Response><Errors><Error><Code>RequestLimitExceeded</Code>\
+        <Message>slow</Message></Error></Errors></Response>";
+
+    type Seen = Arc<Mutex<Vec<Request<Bytes>>>>;
+
+    /// A cloud that gives these answers one after the other, the last one for ever.
+    fn cloud(answers: &'static [(u16, &'static str)], access: Access) -> (Cloud, Seen) {
+        let seen = Seen::default();
+        let log = seen.clone();
+        let door: Door = Arc::new(move |request| {
+            let mut log = log.lock().unwrap();
+            let (status, body) = answers[log.len().min(answers.len() - 1)];
+            log.push(request);
+            Box::pin(async move { Ok(Response::builder().status(status).body(full(body)).unwrap()) })
+        });
+        let clock = Clock::starting_at(SystemTime::UNIX_EPOCH, 1);
+        (Cloud::new(Settings::through(door, clock, "us-west-2", access)), seen)
+    }
+
+    fn ec2(cloud: &Cloud) -> Ec2 {
+        cloud.clients(&Place { account: None, region: "us-west-2".into() }).ec2
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_a_signed_form_to_the_region() {
+        let (cloud, seen) = cloud(&[(200, "<R><vpcSet/></R>")], Access::Read);
+        let answer = ec2(&cloud).call("DescribeVpcs", json!({ "VpcId": ["vpc-1"] })).await;
+        assert_eq!(answer, Ok(json!({ "vpcSet": [] })));
+        let seen = seen.lock().unwrap();
+        assert_eq!(seen[0].uri(), "https://ec2.us-west-2.amazonaws.com/");
+        assert_eq!(seen[0].body(), "Action=DescribeVpcs&Version=2016-11-15&VpcId.1=vpc-1");
+        let signature = seen[0].headers()["authorization"].to_str().unwrap();
+        assert!(signature.contains("/us-west-2/ec2/aws4_request"), "{signature}");
+        assert_eq!(cloud.calls().by_operation()["EC2.DescribeVpcs"], 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_has_code_words_and_meaning() {
+        let body = "<?xml version=\"1.0\"?><Response><Errors><Error><Code>InvalidVpcID.NotFound</Code>\
+            <Message>The vpc ID 'vpc-1' does not exist</Message></Error></Errors><RequestID>r</RequestID></Response>";
+        let (cloud, _) = cloud(Vec::leak(vec![(400, &*String::leak(body.to_owned()))]), Access::Write);
+        let error = ec2(&cloud).call("DeleteVpc", json!({ "VpcId": "vpc-1" })).await.unwrap_err();
+        assert_eq!((error.sort, error.code.as_str()), (ErrorSort::NotFound, "InvalidVpcID.NotFound"));
+        assert_eq!(error.message, "The vpc ID 'vpc-1' does not exist");
+        assert_eq!(cloud.calls().total(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn throttling_and_broken_servers_are_tried_again() {
+        let (cloud, _) =
+            cloud(&[(503, THROTTLED), (500, ""), (200, "<R><return>true</return></R>")], Access::Write);
+        let answer = ec2(&cloud).call("DeleteVpc", json!({ "VpcId": "vpc-1" })).await;
+        assert_eq!(answer, Ok(json!({ "return": "true" })));
+        assert_eq!(cloud.calls().total(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_create_without_token_is_not_sent_again_unless_it_was_refused() {
+        let (cloud, _) = cloud(&[(503, THROTTLED), (500, ""), (200, "<R/>")], Access::Write);
+        let error = ec2(&cloud).call("CreateVpc", json!({ "CidrBlock": "10.0.0.0/16" })).await.unwrap_err();
+        assert_eq!(error.sort, ErrorSort::Unreachable);
+        assert_eq!(cloud.calls().total(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pages_are_followed() {
+        let pages = &[
+            (200, "<R><vpcSet><item><vpcId>a</vpcId></item></vpcSet><nextToken>t</nextToken></R>"),
+            (200, "<R><vpcSet><item><vpcId>b</vpcId></item></vpcSet></R>"),
+        ];
+        let (cloud, seen) = cloud(pages, Access::Read);
+        let all = ec2(&cloud).pages("DescribeVpcs", json!({}), "vpcSet").await.unwrap();
+        assert_eq!(all, [json!({ "vpcId": "a" }), json!({ "vpcId": "b" })]);
+        assert!(seen.lock().unwrap()[1].body().ends_with(b"NextToken=t"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_cannot_write() {
+        let (cloud, seen) = cloud(&[(200, "<R/>")], Access::Read);
+        let error = ec2(&cloud).call("DeleteVpc", json!({ "VpcId": "vpc-1" })).await.unwrap_err();
+        assert_eq!(error.sort, ErrorSort::Bug);
+        assert!(seen.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn china_has_its_own_domain_and_a_set_endpoint_wins() {
+        let at = |region: &'static str| SdkConfig::builder().region(aws_types::region::Region::new(region));
+        assert_eq!(endpoint(&at("cn-north-1").build()), "https://ec2.cn-north-1.amazonaws.com.cn");
+        assert_eq!(
+            endpoint(&at("eu-west-1").endpoint_url("http://127.0.0.1:1").build()),
+            "http://127.0.0.1:1"
+        );
+    }
+}

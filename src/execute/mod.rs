@@ -1,0 +1,424 @@
+//! `execute`: carries a plan out, concurrently, journal first. Chooses nothing.
+//!
+//! One loop owns the truth: it begins what is ready, writes what happens to the journal and tells it. Steps are
+//! futures that report by channel (`step`); which may begin is in `schedule`; calls are bounded by `limits`.
+
+pub mod event;
+mod limits;
+mod schedule;
+mod step;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{FuturesUnordered, StreamExt};
+use serde_json::Value as Json;
+use tokio::sync::{mpsc, watch};
+
+use crate::address::Address;
+use crate::change::Action;
+use crate::cloud::{Cloud, CloudError, CloudResult, ErrorSort};
+use crate::kind::Registry;
+use crate::plan::{Intent, Old, Plan, Step};
+use crate::state::Object;
+use crate::state::journal::Entry;
+use crate::state::store::{Locked, StoreError};
+use crate::value::walk;
+
+use event::{Event, Outcome};
+use limits::Limits;
+use schedule::Schedule;
+use step::{Note, Work, carry_out};
+
+/// How long calls in flight may take to finish once the run was told to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What a run was told from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancel {
+    /// Go on.
+    No,
+    /// Start nothing, finish the calls in flight, abandon waits.
+    Stop,
+    /// Stop now.
+    Now,
+}
+
+/// How a plan is carried out.
+pub struct Options {
+    /// At most so many steps at once; none: as many as are ready.
+    pub parallel: Option<usize>,
+    /// What the run is told from outside.
+    pub cancel: watch::Receiver<Cancel>,
+    /// User, host and process, for the journal.
+    pub who: String,
+    /// Such as `up shop`, for the journal.
+    pub command: String,
+}
+
+/// Carries the plan out, telling what happens. What failed is in the outcome; an error means that the state could
+/// not be kept, and that nothing more was begun.
+pub async fn execute(
+    cloud: &Cloud,
+    registry: Registry,
+    locked: &mut Locked,
+    plan: &Plan,
+    options: Options,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Outcome, StoreError> {
+    let limits = Limits::default();
+    let (notes_in, notes) = mpsc::unbounded_channel();
+    let run = Run {
+        cloud,
+        registry,
+        plan,
+        limits: &limits,
+        notes: notes_in,
+        schedule: Schedule::new(plan.steps.iter().map(|step| &step.needs)),
+        outputs: BTreeMap::new(),
+        outcome: Outcome::default(),
+        started: BTreeMap::new(),
+        cancel: options.cancel.clone(),
+        begun_at: cloud.clock().elapsed(),
+    };
+    run.go(locked, notes, options, emit).await
+}
+
+type Running<'a> = FuturesUnordered<BoxFuture<'a, (usize, CloudResult<Option<Object>>)>>;
+
+struct Run<'a> {
+    cloud: &'a Cloud,
+    registry: Registry,
+    plan: &'a Plan,
+    limits: &'a Limits,
+    notes: mpsc::UnboundedSender<(usize, Note)>,
+    schedule: Schedule,
+    outputs: BTreeMap<&'a Address, Json>,
+    outcome: Outcome,
+    started: BTreeMap<usize, Duration>,
+    cancel: watch::Receiver<Cancel>,
+    begun_at: Duration,
+}
+
+impl<'a> Run<'a> {
+    async fn go(
+        mut self,
+        locked: &mut Locked,
+        mut notes: mpsc::UnboundedReceiver<(usize, Note)>,
+        mut options: Options,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<Outcome, StoreError> {
+        emit(Event::RunStarted { steps: self.plan.steps.len() });
+        locked.append(&self.opening(&options))?;
+        let mut running: Running<'a> = FuturesUnordered::new();
+        let most = options.parallel.unwrap_or(usize::MAX);
+        loop {
+            if *options.cancel.borrow() != Cancel::No {
+                self.wind_down(locked, &mut notes, &mut running, &mut options.cancel, emit).await?;
+                break;
+            }
+            self.begin_ready(locked, &mut running, most, emit)?;
+            if running.is_empty() {
+                break;
+            }
+            tokio::select! {
+                biased;
+                Some(first) = running.next() => {
+                    let mut ended = vec![first];
+                    while let Some(Some(next)) = running.next().now_or_never() {
+                        ended.push(next);
+                    }
+                    self.drain(locked, &mut notes, emit)?;
+                    self.end(locked, ended, emit)?;
+                }
+                Some(note) = notes.recv() => self.heed(locked, vec![note], emit)?,
+                Ok(()) = options.cancel.changed() => {}
+            }
+        }
+        self.close(locked)
+    }
+
+    /// Who runs, and what is only written to the state.
+    fn opening(&self, options: &Options) -> Vec<Entry> {
+        let (who, command) = (options.who.clone(), options.command.clone());
+        let edges = self.plan.edges.iter();
+        let edges =
+            edges.map(|(address, edges)| Entry::Edges { address: address.clone(), edges: edges.clone() });
+        std::iter::once(Entry::Run { at: self.cloud.clock().millis(), who, command }).chain(edges).collect()
+    }
+
+    /// Begins everything that is ready: all their entries are on disk before the first call leaves.
+    fn begin_ready(
+        &mut self,
+        locked: &mut Locked,
+        running: &mut Running<'a>,
+        most: usize,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<(), StoreError> {
+        loop {
+            let (mut entries, mut works, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+            while running.len() + works.len() < most
+                && let Some(number) = self.schedule.next()
+            {
+                match self.prepare(number, locked) {
+                    Ok((work, before)) => {
+                        entries.extend(before);
+                        works.push(work);
+                    }
+                    Err(error) => failed.push((number, Err(error))),
+                }
+            }
+            locked.append(&entries)?;
+            for work in works {
+                self.announce(&work, emit);
+                running.push(async move { (work.number, carry_out(&work).await) }.boxed());
+            }
+            if failed.is_empty() {
+                return Ok(());
+            }
+            self.end(locked, failed, emit)?;
+        }
+    }
+
+    fn announce(&mut self, work: &Work<'_>, emit: &mut dyn FnMut(Event)) {
+        self.started.insert(work.number, work.started);
+        let shape = work.kind.shape();
+        let (address, action) = (work.step.address.clone(), work.step.action);
+        let usual = shape.timing.usual;
+        emit(Event::StepStarted { step: work.number, address, title: shape.title, action, usual });
+    }
+
+    fn prepare(&self, number: usize, locked: &Locked) -> CloudResult<(Work<'a>, Vec<Entry>)> {
+        let step = &self.plan.steps[number];
+        let missing =
+            |what: String| CloudError::new(ErrorSort::Bug, format!("beginning {}", step.address), what);
+        let kind = self
+            .registry
+            .get(&step.kind)
+            .ok_or_else(|| missing(format!("there is no kind {}", step.kind)))?;
+        let outputs = |reference: &crate::value::Reference| {
+            walk(self.outputs.get(&reference.address)?, &reference.output).cloned()
+        };
+        let spec = step.spec.resolve(&outputs).known();
+        let spec = spec.map_err(|reference| missing(format!("{reference} was not given by any step")))?;
+        let token = step.resume.as_ref().map_or_else(token, |open| open.token.clone());
+        let clock = self.cloud.clock();
+        let timing = kind.shape().timing;
+        let limit = match step.action {
+            Action::Create => timing.create,
+            Action::Update | Action::Forget => timing.update,
+            Action::Delete => timing.delete,
+        };
+        let entries = before(step, locked, &spec, &token, clock.millis());
+        let work = Work {
+            number,
+            step,
+            kind,
+            cx: self.cloud.cx(&step.place, &self.plan.lineage, &step.address, &token),
+            spec,
+            limits: self.limits,
+            notes: self.notes.clone(),
+            limit: step.timeout.unwrap_or(limit),
+            started: clock.elapsed(),
+            cancel: self.cancel.clone(),
+        };
+        Ok((work, entries))
+    }
+
+    /// Writes and tells what steps noted.
+    fn heed(
+        &mut self,
+        locked: &mut Locked,
+        notes: Vec<(usize, Note)>,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<(), StoreError> {
+        let mut entries = Vec::new();
+        for (number, note) in notes {
+            let address = self.plan.steps[number].address.clone();
+            match note {
+                Note::Made(id) => entries.push(Entry::Made { address, id }),
+                Note::Waits(what) => {
+                    let elapsed = self.took(number);
+                    emit(Event::StepWaited { step: number, address, what, elapsed });
+                }
+            }
+        }
+        locked.append(&entries)
+    }
+
+    fn drain(
+        &mut self,
+        locked: &mut Locked,
+        notes: &mut mpsc::UnboundedReceiver<(usize, Note)>,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<(), StoreError> {
+        let mut all = Vec::new();
+        while let Ok(note) = notes.try_recv() {
+            all.push(note);
+        }
+        self.heed(locked, all, emit)
+    }
+
+    /// Writes how steps ended, then lets go on what waited for them.
+    fn end(
+        &mut self,
+        locked: &mut Locked,
+        ended: Vec<(usize, CloudResult<Option<Object>>)>,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<(), StoreError> {
+        let steps = &self.plan.steps;
+        let entries: Vec<Entry> =
+            ended.iter().filter_map(|(number, result)| after(&steps[*number], result, locked)).collect();
+        locked.append(&entries)?;
+        for (number, result) in ended {
+            let step = &steps[number];
+            let (address, action, took) = (step.address.clone(), step.action, self.took(number));
+            match result {
+                Ok(object) => {
+                    self.count(action);
+                    if let Some(object) = object {
+                        self.outputs.insert(&step.address, object.outputs);
+                    }
+                    self.schedule.done(number);
+                    emit(Event::StepDone { step: number, address, action, took });
+                }
+                // It goes on in the next run.
+                Err(error) if error.sort == ErrorSort::Interrupted => self.skip(vec![number], None, emit),
+                Err(error) => {
+                    self.outcome.failed.push((address.clone(), error.clone()));
+                    emit(Event::StepFailed { step: number, address: address.clone(), action, error, took });
+                    let skipped = self.schedule.failed(number);
+                    self.skip(skipped, Some(&address), emit);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, steps: Vec<usize>, because: Option<&Address>, emit: &mut dyn FnMut(Event)) {
+        for number in steps {
+            let step = &self.plan.steps[number];
+            self.outcome.skipped.push(step.address.clone());
+            let (address, because) = (step.address.clone(), because.cloned());
+            emit(Event::StepSkipped { step: number, address, action: step.action, because });
+        }
+    }
+
+    fn count(&mut self, action: Action) {
+        match action {
+            Action::Create => self.outcome.created += 1,
+            Action::Update => self.outcome.updated += 1,
+            Action::Delete => self.outcome.deleted += 1,
+            Action::Forget => self.outcome.forgotten += 1,
+        }
+    }
+
+    fn took(&self, number: usize) -> Duration {
+        let now = self.cloud.clock().elapsed();
+        self.started.get(&number).map_or(Duration::ZERO, |started| now.saturating_sub(*started))
+    }
+
+    /// Starts nothing more; what is in flight has a moment to end. The journal knows what has no end.
+    async fn wind_down(
+        &mut self,
+        locked: &mut Locked,
+        notes: &mut mpsc::UnboundedReceiver<(usize, Note)>,
+        running: &mut Running<'a>,
+        cancel: &mut watch::Receiver<Cancel>,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<(), StoreError> {
+        self.outcome.interrupted = true;
+        let grace = tokio::time::sleep(GRACE);
+        tokio::pin!(grace);
+        while !running.is_empty() && *cancel.borrow() != Cancel::Now {
+            tokio::select! {
+                biased;
+                Some(ended) = running.next() => {
+                    self.drain(locked, notes, emit)?;
+                    self.end(locked, vec![ended], emit)?;
+                }
+                Some(note) = notes.recv() => self.heed(locked, vec![note], emit)?,
+                () = &mut grace => break,
+                changed = cancel.changed() => if changed.is_err() { break },
+            }
+        }
+        self.drain(locked, notes, emit)?;
+        let rest = self.schedule.stop();
+        self.skip(rest, None, emit);
+        Ok(())
+    }
+
+    /// The outputs of the stack, if all went well, and the snapshot.
+    fn close(mut self, locked: &mut Locked) -> Result<Outcome, StoreError> {
+        self.outcome.took = self.cloud.clock().elapsed().saturating_sub(self.begun_at);
+        if self.outcome.is_complete() {
+            let outputs = match self.plan.intent {
+                Intent::Up { .. } => self.stack_outputs(),
+                Intent::Destroy { .. } => BTreeMap::new(),
+            };
+            if outputs != locked.state().outputs {
+                locked.append(&[Entry::Outputs { outputs }])?;
+            }
+        }
+        locked.snapshot()?;
+        Ok(self.outcome)
+    }
+
+    fn stack_outputs(&self) -> BTreeMap<String, Json> {
+        let outputs = |reference: &crate::value::Reference| {
+            walk(self.outputs.get(&reference.address)?, &reference.output).cloned()
+        };
+        let all = self.plan.outputs.iter();
+        all.filter_map(|(name, value)| Some((name.clone(), value.resolve(&outputs).known().ok()?))).collect()
+    }
+}
+
+/// What is written before a step sends its first call.
+fn before(step: &Step, locked: &Locked, spec: &Json, token: &str, at: i64) -> Vec<Entry> {
+    let address = step.address.clone();
+    let mut entries = Vec::new();
+    if step.action == Action::Forget {
+        return entries;
+    }
+    let recorded = locked.state().records.get(&address).is_some_and(|record| record.current.is_some());
+    match step.old {
+        Old::Gone if recorded => entries.push(Entry::Gone { address: address.clone(), deposed: None }),
+        Old::Deposed if recorded => entries.push(Entry::Deposed { address: address.clone() }),
+        Old::None | Old::Gone | Old::Deposed => {}
+    }
+    // A resumed create is open already, with its own token and parameters.
+    let resumed = step.resume.as_ref().filter(|_| step.action == Action::Create);
+    entries.push(Entry::Begun {
+        address,
+        kind: step.kind.clone(),
+        place: step.place.clone(),
+        edges: step.edges.clone(),
+        action: step.action,
+        token: token.to_owned(),
+        spec: resumed.map_or_else(|| spec.clone(), |open| open.spec.clone()),
+        at: resumed.map_or(at, |open| open.at),
+    });
+    entries
+}
+
+/// What is written when a step has ended. Nothing where it is not known how it ended: the next run looks.
+fn after(step: &Step, result: &CloudResult<Option<Object>>, locked: &Locked) -> Option<Entry> {
+    let address = step.address.clone();
+    match result {
+        Ok(Some(object)) => Some(Entry::Done { address, object: object.clone() }),
+        Ok(None) => Some(Entry::Gone { address, deposed: step.id.clone().filter(|_| step.deposed) }),
+        Err(error) if matches!(error.sort, ErrorSort::Unreachable | ErrorSort::Interrupted) => None,
+        Err(error) => {
+            locked.state().records.get(&address)?;
+            Some(Entry::Failed { address, error: error.to_string() })
+        }
+    }
+}
+
+/// A new idempotency token.
+fn token() -> String {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,348 @@
+//! One step, carried out: create, bring to the spec, wait until ready; or delete, wait until gone.
+//!
+//! A step tells what it does by channel and never touches the state. What fails for want of time or of something
+//! else is tried again until the step's limit.
+
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
+
+use super::Cancel;
+use super::limits::Limits;
+use crate::change::Action;
+use crate::cloud::{CloudError, CloudResult, Cx, ErrorSort};
+use crate::diff;
+use crate::kind::AnyKind;
+use crate::live::{FoundAny, Ownership, Readiness};
+use crate::plan::Step;
+use crate::shape::{Recovery, Role};
+use crate::state::Object;
+use crate::value::Value;
+
+/// How long the cloud may take to show what it just made, or what an earlier run made.
+const SETTLE: Duration = Duration::from_secs(60);
+
+/// What a step tells while it goes on.
+pub(super) enum Note {
+    /// The cloud gave it an id.
+    Made(String),
+    /// What it waits for.
+    Waits(String),
+}
+
+/// What a step needs to be carried out.
+pub(super) struct Work<'a> {
+    pub(super) number: usize,
+    pub(super) step: &'a Step,
+    pub(super) kind: &'static dyn AnyKind,
+    pub(super) cx: Cx,
+    /// What it should be, all known.
+    pub(super) spec: Json,
+    pub(super) limits: &'a Limits,
+    pub(super) notes: UnboundedSender<(usize, Note)>,
+    pub(super) limit: Duration,
+    pub(super) started: Duration,
+    pub(super) cancel: watch::Receiver<Cancel>,
+}
+
+/// Carries it out. The object that is there then; none after a delete.
+pub(super) async fn carry_out(work: &Work<'_>) -> CloudResult<Option<Object>> {
+    match work.step.action {
+        Action::Forget => Ok(None),
+        Action::Delete => delete(work).await.map(|()| None),
+        Action::Update => {
+            let id = work.step.id.clone().ok_or_else(|| work.bug("an update has no id"))?;
+            settle(work, &id).await.map(Some)
+        }
+        Action::Create => {
+            let id = create(work).await?;
+            work.tell(Note::Made(id.clone()));
+            settle(work, &id).await.map(Some)
+        }
+    }
+}
+
+impl Work<'_> {
+    fn tell(&self, note: Note) {
+        // Nobody listens any more only when the run is over.
+        drop(self.notes.send((self.number, note)));
+    }
+
+    fn bug(&self, what: &str) -> CloudError {
+        CloudError::broken_contract(self.kind.shape().kind, what)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.cx.cloud().clock().elapsed().saturating_sub(self.started)
+    }
+
+    /// Says what is waited for and waits a moment; an error once the limit is reached.
+    async fn wait(&self, what: &str) -> CloudResult<()> {
+        self.tell(Note::Waits(what.to_owned()));
+        if self.elapsed() >= self.limit {
+            let minutes = self.limit.as_secs().div_ceil(60);
+            let words = format!("gave up after {minutes} min; it was still waiting for: {what}");
+            let operation = format!("waiting for {} {}", self.kind.shape().title, self.step.address);
+            return Err(CloudError::new(ErrorSort::Other, operation, words));
+        }
+        let mut cancel = self.cancel.clone();
+        let stopped = cancel.wait_for(|told| *told != Cancel::No);
+        let clock = self.cx.cloud().clock();
+        tokio::select! {
+            () = clock.sleep(self.kind.shape().timing.poll) => Ok(()),
+            Ok(_) = stopped => Err(CloudError::new(ErrorSort::Interrupted, "waiting", what)),
+        }
+    }
+
+    async fn find(&self, spec: &Json, id: Option<&str>) -> CloudResult<Option<FoundAny>> {
+        loop {
+            let _place = self.limits.place(self.kind.shape().service).await;
+            match self.kind.find(&self.cx, spec, id).await {
+                Err(error) if passes(&error) => self.wait(&error.to_string()).await?,
+                answer => return answer,
+            }
+        }
+    }
+
+    fn is_ours(&self, found: &FoundAny) -> bool {
+        match &found.owner {
+            Ownership::Tagged { lineage, address } => {
+                lineage == self.cx.lineage() && address == self.cx.address().as_str()
+            }
+            Ownership::Untagged => false,
+            // Nobody else made the very thing we were about to make, or else the plan had seen it.
+            Ownership::Untaggable => {
+                self.step.resume.is_some() || diff_of(self.kind, &self.spec, None, &found.spec).is_empty()
+            }
+        }
+    }
+}
+
+/// Whether an error passes with time.
+fn passes(error: &CloudError) -> bool {
+    matches!(error.sort, ErrorSort::InUse | ErrorSort::NotYet | ErrorSort::Throttled | ErrorSort::Unreachable)
+}
+
+fn diff_of(
+    kind: &dyn AnyKind,
+    wanted: &Json,
+    applied: Option<&Json>,
+    live: &Json,
+) -> Vec<crate::change::FieldChange> {
+    diff::by_opinion(kind.shape(), &Value::from(wanted.clone()), applied, live)
+}
+
+/// Makes it, or finds what an earlier attempt made. The id.
+async fn create(work: &Work<'_>) -> CloudResult<String> {
+    let spec = match &work.step.resume {
+        Some(open) => {
+            if let Some(found) = made_before(work, &open.spec, open.at).await? {
+                return Ok(found.id);
+            }
+            // A token is only good for the very same parameters.
+            if work.kind.shape().recovery == Recovery::Token { &open.spec } else { &work.spec }
+        }
+        None => &work.spec,
+    };
+    loop {
+        let place = work.limits.place(work.kind.shape().service).await;
+        let answer = work.kind.create(&work.cx, spec).await;
+        drop(place);
+        match answer {
+            Ok(id) => return Ok(id),
+            Err(error) if error.sort == ErrorSort::Exists => return adopt(work, spec, error).await,
+            // Whether a lost create was done is for its recovery to find out, not for another call.
+            Err(error) if passes(&error) && error.sort != ErrorSort::Unreachable => {
+                work.wait(&error.to_string()).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Looks for what an earlier run may have made, until it would be seen.
+async fn made_before(work: &Work<'_>, spec: &Json, begun: i64) -> CloudResult<Option<FoundAny>> {
+    if work.kind.shape().recovery == Recovery::Token {
+        return Ok(None);
+    }
+    let settle = i64::try_from(SETTLE.as_millis()).unwrap_or(i64::MAX);
+    loop {
+        match work.find(spec, None).await? {
+            Some(found) if work.is_ours(&found) => return Ok(Some(found)),
+            Some(_) => return Ok(None),
+            None if work.kind.shape().recovery == Recovery::Name => return Ok(None),
+            None if work.cx.cloud().clock().millis() - begun > settle => return Ok(None),
+            None => work.wait("what an earlier run may have made").await?,
+        }
+    }
+}
+
+/// "Exists" counts as made if it is ours.
+async fn adopt(work: &Work<'_>, spec: &Json, exists: CloudError) -> CloudResult<String> {
+    loop {
+        match work.find(spec, None).await? {
+            Some(found) if work.is_ours(&found) => return Ok(found.id),
+            Some(found) => {
+                let words = format!("{} exists and was not made by this stack", found.id);
+                return Err(CloudError { message: words, ..exists });
+            }
+            None if work.elapsed() > SETTLE => return Err(exists),
+            None => work.wait("what the cloud says exists").await?,
+        }
+    }
+}
+
+/// Updates until `find` says what is wanted, and waits until it is ready.
+async fn settle(work: &Work<'_>, id: &str) -> CloudResult<Object> {
+    let mut updates = 0;
+    let mut looks_since = 0;
+    loop {
+        let Some(found) = work.find(&work.spec, Some(id)).await? else {
+            if work.elapsed() > SETTLE {
+                return Err(CloudError::new(
+                    ErrorSort::NotFound,
+                    format!("finding {id}"),
+                    "it was made and is not there",
+                ));
+            }
+            work.wait("the cloud to show it").await?;
+            continue;
+        };
+        if let Readiness::Broken(why) = &found.readiness {
+            return Err(CloudError::new(ErrorSort::Other, format!("waiting for {id}"), why.clone()));
+        }
+        let applied = work.step.applied.as_ref();
+        let differs = diff_of(work.kind, &work.spec, applied, &found.spec);
+        if differs.is_empty() {
+            match &found.readiness {
+                Readiness::Pending(what) | Readiness::Leaving(what) => work.wait(what).await?,
+                Readiness::Ready | Readiness::Broken(_) => return Ok(object(work, found)),
+            }
+            continue;
+        }
+        looks_since += 1;
+        if updates == 0 || looks_since > 4 {
+            if updates > 6 {
+                let fields: Vec<&str> = differs.iter().map(|field| field.path.as_str()).collect();
+                return Err(work.bug(&format!("after its update {} still differs", fields.join(", "))));
+            }
+            match update(work, id, &found.spec, &differs).await {
+                Ok(()) => (updates, looks_since) = (updates + 1, 0),
+                Err(error) if passes(&error) => work.wait(&error.to_string()).await?,
+                Err(error) => return Err(error),
+            }
+        } else {
+            work.wait(&format!("{} to change", differs[0].path)).await?;
+        }
+    }
+}
+
+async fn update(
+    work: &Work<'_>,
+    id: &str,
+    live: &Json,
+    differs: &[crate::change::FieldChange],
+) -> CloudResult<()> {
+    let mut to = live.clone();
+    overlay(&mut to, &work.spec);
+    for field in differs.iter().filter(|field| field.after.is_none()) {
+        remove(&mut to, &field.path);
+    }
+    let _place = work.limits.place(work.kind.shape().service).await;
+    work.kind.update(&work.cx, id, live, &to).await
+}
+
+/// What is wanted, over what is there: fields without opinion stay as they are.
+fn overlay(live: &mut Json, wanted: &Json) {
+    match (live, wanted) {
+        (Json::Object(live), Json::Object(wanted)) => {
+            for (key, value) in wanted {
+                overlay(live.entry(key.clone()).or_insert(Json::Null), value);
+            }
+        }
+        (live, wanted) => *live = wanted.clone(),
+    }
+}
+
+fn remove(json: &mut Json, path: &str) {
+    match (path.split_once('.'), json) {
+        (None, Json::Object(map)) => drop(map.remove(path)),
+        (Some((head, rest)), Json::Object(map)) => {
+            if let Some(inner) = map.get_mut(head) {
+                remove(inner, rest);
+            }
+        }
+        (Some((head, rest)), Json::Array(items)) => {
+            if let Some(inner) = head.parse::<usize>().ok().and_then(|at| items.get_mut(at)) {
+                remove(inner, rest);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn object(work: &Work<'_>, found: FoundAny) -> Object {
+    Object {
+        id: found.id,
+        applied: work.spec.clone(),
+        seen: found.spec,
+        outputs: found.outputs,
+        finished: true,
+    }
+}
+
+/// Deletes it and waits until it and all it made is gone.
+async fn delete(work: &Work<'_>) -> CloudResult<()> {
+    if work.kind.shape().role == Role::Local {
+        return Ok(());
+    }
+    let id = match (&work.step.id, &work.step.resume) {
+        (Some(id), _) => id.clone(),
+        (None, Some(open)) => match made_before(work, &open.spec, open.at).await? {
+            Some(found) => found.id,
+            None => return Ok(()),
+        },
+        (None, None) => return Ok(()),
+    };
+    let mut outputs = None;
+    let mut leaving = false;
+    loop {
+        if !leaving {
+            let place = work.limits.place(work.kind.shape().service).await;
+            let answer = work.kind.delete(&work.cx, &id, &work.spec).await;
+            drop(place);
+            match answer {
+                Ok(()) => {}
+                Err(error) if passes(&error) => {
+                    work.wait(&error.to_string()).await?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match work.find(&work.spec, Some(&id)).await {
+            Ok(Some(found)) => {
+                leaving = matches!(found.readiness, Readiness::Leaving(_));
+                let what = match found.readiness {
+                    Readiness::Leaving(what) => what,
+                    _ => "it to go".to_owned(),
+                };
+                outputs = Some(found.outputs);
+                work.wait(&what).await?;
+            }
+            Ok(None) => break,
+            // What it lived in is gone.
+            Err(error) if error.sort == ErrorSort::NotFound => break,
+            Err(error) => return Err(error),
+        }
+    }
+    loop {
+        let left = work.kind.remains(&work.cx, &work.spec, outputs.as_ref()).await?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        work.wait(&format!("{} to go", left.join(", "))).await?;
+    }
+}

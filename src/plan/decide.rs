@@ -1,0 +1,336 @@
+//! What happens to each resource, and why. Dependencies are decided first, because what happens to them matters.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::scope::Scope;
+use super::{Intent, Refusal};
+use crate::address::Address;
+use crate::change::{FieldChange, Reason, Verb};
+use crate::diff;
+use crate::graph::{Edge, Graph, Resource, Sort};
+use crate::live::{FoundAny, Live, Ownership, Readiness, Seen};
+use crate::shape::{Recovery, Role, Shape, Shapes};
+use crate::state::{Object, Record, State};
+use crate::value::{Value, walk};
+
+/// What a plan is made from.
+pub(super) struct Given<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) state: &'a State,
+    pub(super) live: &'a Live,
+    pub(super) shapes: &'a Shapes,
+    pub(super) intent: &'a Intent,
+}
+
+/// What happens to one resource.
+#[derive(Clone, Debug)]
+pub(super) struct Decision {
+    pub(super) verb: Verb,
+    pub(super) reason: Reason,
+    pub(super) fields: Vec<FieldChange>,
+    /// What it should be, with everything known filled in; what it was, for a delete.
+    pub(super) spec: Value,
+    /// The id of what is there.
+    pub(super) id: Option<String>,
+}
+
+/// All decisions.
+#[derive(Debug, Default)]
+pub(super) struct Decided {
+    pub(super) by_address: BTreeMap<Address, Decision>,
+    pub(super) unchanged: usize,
+    pub(super) edges: BTreeMap<Address, Vec<Edge>>,
+    pub(super) outputs: BTreeMap<String, Value>,
+    /// Outputs that are known now and stay as they are.
+    known: BTreeMap<Address, Json>,
+    refusals: Vec<Refusal>,
+}
+
+/// Decides about everything in scope, or tells all that stands against it.
+pub(super) fn decide(given: &Given<'_>, scope: &Scope) -> Result<Decided, Vec<Refusal>> {
+    let mut decided = Decided::default();
+    let in_scope = |address: &Address| scope.as_ref().is_none_or(|scope| scope.contains(address));
+    if let Intent::Up { replace, .. } = given.intent {
+        for resource in given.graph.in_order() {
+            if in_scope(&resource.address) {
+                wanted(given, &mut decided, resource, replace);
+            } else if let Some(object) = current(given.state, &resource.address) {
+                decided.known.insert(resource.address.clone(), object.outputs.clone());
+            }
+        }
+        let outputs = given.graph.outputs.iter();
+        decided.outputs = outputs.map(|(name, value)| (name.clone(), decided.resolve(value))).collect();
+    }
+    for (address, record) in given.state.records.iter().filter(|(address, _)| in_scope(address)) {
+        let reason = match given.intent {
+            Intent::Up { .. } if given.graph.resources.contains_key(address) => continue,
+            Intent::Up { .. } => Reason::LeftFile,
+            Intent::Destroy { .. } => Reason::Destroy,
+        };
+        unwanted(given, &mut decided, address, record, reason);
+    }
+    protect(given, &mut decided);
+    if decided.refusals.is_empty() { Ok(decided) } else { Err(decided.refusals) }
+}
+
+impl Decided {
+    fn resolve(&self, value: &Value) -> Value {
+        value.resolve(&|reference| walk(self.known.get(&reference.address)?, &reference.output).cloned())
+    }
+
+    fn note(&mut self, address: &Address, decision: Decision) {
+        self.by_address.insert(address.clone(), decision);
+    }
+}
+
+fn current<'a>(state: &'a State, address: &Address) -> Option<&'a Object> {
+    state.records.get(address)?.current.as_ref()
+}
+
+fn wanted(given: &Given<'_>, decided: &mut Decided, resource: &Resource, replace: &[Address]) {
+    let Some(shape) = given.shapes.get(resource.kind) else {
+        decided.refusals.push(Refusal::Unknown(resource.address.clone()));
+        return;
+    };
+    let spec = decided.resolve(&resource.spec);
+    match shape.role {
+        Role::Lookup => looked_up(given, decided, resource, shape),
+        Role::Local => local(given, decided, resource, shape, spec),
+        Role::Managed => {
+            let requested = replace.iter().any(|address| address.covers(&resource.address));
+            managed(given, decided, resource, shape, spec, requested);
+        }
+    }
+}
+
+fn looked_up(given: &Given<'_>, decided: &mut Decided, resource: &Resource, shape: &Shape) {
+    let address = resource.address.clone();
+    match given.live.found.get(&address) {
+        Some(Seen::Found(found)) => drop(decided.known.insert(address, found.outputs.clone())),
+        Some(Seen::Absent) => decided.refusals.push(Refusal::Missing { address, title: shape.title }),
+        Some(Seen::Unreadable(error)) => {
+            decided.refusals.push(Refusal::Unreadable { address, error: error.clone() });
+        }
+        // What it is looked up by is not known yet: it is looked up when it is.
+        None => {}
+    }
+}
+
+/// What lives in the state alone: the record is what is there.
+fn local(given: &Given<'_>, decided: &mut Decided, resource: &Resource, shape: &Shape, spec: Value) {
+    let Some(object) = current(given.state, &resource.address) else {
+        return decided.note(&resource.address, create(shape, resource, spec, Reason::New));
+    };
+    let fields = diff::by_opinion(shape, &spec, Some(&object.applied), &object.applied);
+    if fields.is_empty() {
+        return unchanged(given, decided, resource, object.outputs.clone());
+    }
+    let id = Some(object.id.clone());
+    decided
+        .note(&resource.address, Decision { verb: Verb::Update, reason: Reason::Differs, fields, spec, id });
+}
+
+fn managed(
+    given: &Given<'_>,
+    decided: &mut Decided,
+    resource: &Resource,
+    shape: &Shape,
+    spec: Value,
+    requested: bool,
+) {
+    let address = &resource.address;
+    let record = given.state.records.get(address);
+    let found = match given.live.found.get(address) {
+        Some(Seen::Unreadable(error)) => {
+            let (address, error) = (address.clone(), error.clone());
+            return decided.refusals.push(Refusal::Unreadable { address, error });
+        }
+        Some(Seen::Found(found)) => found,
+        Some(Seen::Absent) | None => {
+            let gone = record.is_some_and(|record| record.current.is_some());
+            let begun = record.is_some_and(|record| record.open.is_some());
+            let reason = if gone {
+                Reason::Gone
+            } else if begun {
+                Reason::Unfinished
+            } else {
+                Reason::New
+            };
+            return decided.note(address, create(shape, resource, spec, reason));
+        }
+    };
+    if !is_ours(given.state, address, record, found) {
+        let (address, id) = (address.clone(), found.id.clone());
+        return decided.refusals.push(Refusal::Foreign { address, title: shape.title, id });
+    }
+    let object = record.and_then(|record| record.current.as_ref());
+    let fields = differences(shape, resource, &spec, object, found);
+    let finished = object.is_some_and(|object| object.finished) && record.is_none_or(|r| r.open.is_none());
+    match verdict(decided, resource, record, shape, found, &fields, finished, requested) {
+        None => unchanged(given, decided, resource, found.outputs.clone()),
+        Some((verb, reason)) => {
+            if verb == Verb::Update {
+                decided.known.insert(address.clone(), found.outputs.clone());
+            }
+            let spec =
+                if verb == Verb::Update { without(spec, &resource.lifecycle.ignore_changes) } else { spec };
+            decided.note(address, Decision { verb, reason, fields, spec, id: Some(found.id.clone()) });
+        }
+    }
+}
+
+/// Found by the id we recorded, or carrying our tags, or what an open create of ours left.
+fn is_ours(state: &State, address: &Address, record: Option<&Record>, found: &FoundAny) -> bool {
+    let recorded =
+        record.and_then(|record| record.current.as_ref()).is_some_and(|object| object.id == found.id);
+    let begun = record.is_some_and(|record| record.open.is_some());
+    match &found.owner {
+        Ownership::Tagged { lineage, address: tagged } => {
+            *lineage == state.lineage && (recorded || tagged == address.as_str())
+        }
+        Ownership::Untagged => recorded,
+        Ownership::Untaggable => recorded || begun,
+    }
+}
+
+fn differences(
+    shape: &Shape,
+    resource: &Resource,
+    spec: &Value,
+    object: Option<&Object>,
+    found: &FoundAny,
+) -> Vec<FieldChange> {
+    let mut fields = diff::by_opinion(shape, spec, object.map(|object| &object.applied), &found.spec);
+    fields.retain(|field| !diff::is_in(&resource.lifecycle.ignore_changes, &field.path));
+    fields
+}
+
+#[expect(clippy::too_many_arguments, reason = "all of these decide, and nothing else does")]
+fn verdict(
+    decided: &Decided,
+    resource: &Resource,
+    record: Option<&Record>,
+    shape: &Shape,
+    found: &FoundAny,
+    fields: &[FieldChange],
+    finished: bool,
+    requested: bool,
+) -> Option<(Verb, Reason)> {
+    let anew = if shape.create_first { Verb::ReplaceCreateFirst } else { Verb::Replace };
+    if let Some(of) = outer_remade(decided, resource, record) {
+        return Some((Verb::Replace, Reason::Inside { of }));
+    }
+    if let Readiness::Broken(why) | Readiness::Leaving(why) = &found.readiness {
+        return Some((Verb::Replace, Reason::Broken { why: why.clone() }));
+    }
+    let fixed: Vec<String> =
+        fields.iter().filter(|field| field.fixed).map(|field| field.path.clone()).collect();
+    if !fixed.is_empty() {
+        return Some((anew, Reason::Fixed { fields: fixed }));
+    }
+    if requested {
+        return Some((anew, Reason::Requested));
+    }
+    if !finished {
+        return Some((Verb::Update, Reason::Unfinished));
+    }
+    (!fields.is_empty()).then_some((Verb::Update, Reason::Differs))
+}
+
+/// What it lives in, if that is replaced, or made again after it was lost.
+fn outer_remade(decided: &Decided, resource: &Resource, record: Option<&Record>) -> Option<Address> {
+    let was_inside =
+        |to: &Address| record.is_some_and(|record| record.edges.iter().any(|edge| edge.to == *to));
+    let remade = |edge: &Edge| match decided.by_address.get(&edge.to)?.verb {
+        Verb::Replace | Verb::ReplaceCreateFirst => Some(edge.to.clone()),
+        Verb::Create if was_inside(&edge.to) => Some(edge.to.clone()),
+        Verb::Create | Verb::Update | Verb::Delete | Verb::Forget => None,
+    };
+    resource.all_edges().iter().filter(|edge| edge.sort == Sort::Inside).find_map(remade)
+}
+
+fn unchanged(given: &Given<'_>, decided: &mut Decided, resource: &Resource, outputs: Json) {
+    decided.known.insert(resource.address.clone(), outputs);
+    decided.unchanged += 1;
+    let edges = resource.all_edges();
+    if given.state.records.get(&resource.address).is_some_and(|record| record.edges != edges) {
+        decided.edges.insert(resource.address.clone(), edges);
+    }
+}
+
+fn create(shape: &Shape, resource: &Resource, spec: Value, reason: Reason) -> Decision {
+    let fields = diff::by_opinion(shape, &spec, None, &Json::Null);
+    debug_assert_eq!(shape.kind, resource.kind);
+    Decision { verb: Verb::Create, reason, fields, spec, id: None }
+}
+
+/// What is in the state and no longer wanted.
+fn unwanted(given: &Given<'_>, decided: &mut Decided, address: &Address, record: &Record, reason: Reason) {
+    let role = given.shapes.get(record.kind.as_str()).map_or(Role::Managed, |shape| shape.role);
+    let seen = given.live.found.get(address);
+    let spec = record.current.as_ref().map(|object| &object.applied);
+    let spec = spec.or(record.open.as_ref().map(|open| &open.spec)).cloned().unwrap_or_default();
+    let mut decision =
+        Decision { verb: Verb::Delete, reason, fields: Vec::new(), spec: spec.into(), id: None };
+    match seen {
+        Some(Seen::Unreadable(error)) if role == Role::Managed => {
+            let (address, error) = (address.clone(), error.clone());
+            return decided.refusals.push(Refusal::Unreadable { address, error });
+        }
+        Some(Seen::Found(found)) if !is_ours(given.state, address, Some(record), found) => {
+            // A thing of the same name that is somebody else's: ours is gone.
+            (decision.verb, decision.reason) = (Verb::Forget, Reason::Gone);
+        }
+        Some(Seen::Found(found)) => decision.id = Some(found.id.clone()),
+        Some(Seen::Absent) if settled(given.shapes, record) => {
+            (decision.verb, decision.reason) = (Verb::Forget, Reason::Gone);
+        }
+        Some(Seen::Absent | Seen::Unreadable(_)) | None => {
+            decision.id = record.current.as_ref().map(|object| object.id.clone());
+        }
+    }
+    decided.note(address, decision);
+}
+
+/// Whether what is not found will not turn up later: nothing of it is open, or a create by name would show it.
+fn settled(shapes: &Shapes, record: &Record) -> bool {
+    let by_name = shapes.get(record.kind.as_str()).is_some_and(|shape| shape.recovery == Recovery::Name);
+    record.open.is_none() || record.current.is_some() || by_name
+}
+
+fn protect(given: &Given<'_>, decided: &mut Decided) {
+    for (address, decision) in &decided.by_address {
+        let verb = match decision.verb {
+            Verb::Delete => "delete",
+            Verb::Replace | Verb::ReplaceCreateFirst => "replace",
+            Verb::Create | Verb::Update | Verb::Forget => continue,
+        };
+        if given.graph.resources.get(address).is_some_and(|resource| resource.lifecycle.prevent_destroy) {
+            decided.refusals.push(Refusal::Protected { address: address.clone(), verb });
+        }
+    }
+}
+
+/// A spec without the fields of these paths: nobody has an opinion on them.
+fn without(spec: Value, paths: &[String]) -> Value {
+    paths.iter().fold(spec, |spec, path| match path.split_once('.') {
+        None => match spec {
+            Value::Map(mut map) => {
+                map.remove(path.as_str());
+                Value::Map(map)
+            }
+            other => other,
+        },
+        Some((head, rest)) => match spec {
+            Value::Map(mut map) => {
+                if let Some(inner) = map.remove(head) {
+                    map.insert(head.to_owned(), without(inner, &[rest.to_owned()]));
+                }
+                Value::Map(map)
+            }
+            other => other,
+        },
+    })
+}

@@ -1,0 +1,260 @@
+//! In which order things happen: steps, and which of them come before which.
+//!
+//! What is new comes after what it needs (edges of the file); what is old goes before what it needed (edges of the
+//! state, so that the order holds when a section is gone from the file).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::decide::{Decided, Decision, Given};
+use super::{Old, Refusal, Step};
+use crate::address::Address;
+use crate::change::{Action, Change, Reason, Verb};
+use crate::graph::{Edge, Graph, cycles};
+use crate::shape::Shape;
+use crate::state::{Object, Record};
+use crate::value::Value;
+
+/// One end of a resource: what it was, or what it becomes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    Old(Address),
+    New(Address),
+    /// An object of an earlier, unfinished replacement.
+    Deposed(Address, String),
+}
+
+/// The steps in an order in which they may happen one after the other, and the changes for people.
+pub(super) fn order(given: &Given<'_>, decided: &Decided) -> Result<(Vec<Step>, Vec<Change>), Vec<Refusal>> {
+    let mut steps = BTreeMap::new();
+    for (address, decision) in &decided.by_address {
+        add_steps(given, &mut steps, address, decision);
+    }
+    add_deposed(given, &mut steps);
+    let needs = needs(given, decided, &steps);
+    let sorted = sort(&needs)?;
+    let number: BTreeMap<&End, usize> = sorted.iter().enumerate().map(|(at, end)| (end, at)).collect();
+    let numbered = |end: &End| needs[end].iter().map(|need| number[need]).collect();
+    let ordered = sorted.iter().map(|end| Step { needs: numbered(end), ..steps[end].clone() }).collect();
+    Ok((ordered, changes(given, decided, &steps)))
+}
+
+fn add_steps(given: &Given<'_>, steps: &mut BTreeMap<End, Step>, address: &Address, decision: &Decision) {
+    let record = given.state.records.get(address);
+    let (is_old, is_new) = match decision.verb {
+        Verb::Create | Verb::Update => (false, true),
+        Verb::Replace | Verb::ReplaceCreateFirst => (true, true),
+        Verb::Delete | Verb::Forget => (true, false),
+    };
+    if is_old && let Some(record) = record {
+        let action = if decision.verb == Verb::Forget { Action::Forget } else { Action::Delete };
+        let deposed = decision.verb == Verb::ReplaceCreateFirst;
+        let mut step = old_step(address, record, record.current.as_ref(), action, decision);
+        (step.id, step.deposed) = (decision.id.clone(), deposed);
+        steps.insert(End::Old(address.clone()), step);
+    }
+    if is_new && let Some(resource) = given.graph.resources.get(address) {
+        let creates = decision.verb != Verb::Update;
+        let has_current = record.is_some_and(|record| record.current.is_some());
+        let old = match decision.verb {
+            Verb::Create if has_current => Old::Gone,
+            Verb::ReplaceCreateFirst => Old::Deposed,
+            _ => Old::None,
+        };
+        let open = record.filter(|record| record.current.is_none()).and_then(|record| record.open.clone());
+        let resume = open.filter(|open| decision.verb == Verb::Create && open.action == Action::Create);
+        let timeouts = resource.lifecycle.timeouts;
+        let applied = record.and_then(|record| record.current.as_ref()).map(|object| object.applied.clone());
+        steps.insert(
+            End::New(address.clone()),
+            Step {
+                address: address.clone(),
+                kind: resource.kind.to_owned(),
+                place: resource.place.clone(),
+                action: if creates { Action::Create } else { Action::Update },
+                reason: decision.reason.clone(),
+                spec: decision.spec.clone(),
+                applied: applied.filter(|_| !creates),
+                id: decision.id.clone().filter(|_| !creates),
+                old,
+                resume,
+                edges: resource.all_edges(),
+                needs: BTreeSet::new(),
+                timeout: if creates { timeouts[0] } else { timeouts[1] },
+                deposed: false,
+            },
+        );
+    }
+}
+
+fn old_step(
+    address: &Address,
+    record: &Record,
+    object: Option<&Object>,
+    action: Action,
+    decision: &Decision,
+) -> Step {
+    Step {
+        address: address.clone(),
+        kind: record.kind.clone(),
+        place: record.place.clone(),
+        action,
+        reason: decision.reason.clone(),
+        spec: object.map_or_else(|| decision.spec.clone(), |object| Value::from(object.applied.clone())),
+        applied: None,
+        id: object.map(|object| object.id.clone()),
+        old: Old::None,
+        resume: record.open.clone().filter(|_| object.is_none()),
+        edges: record.edges.clone(),
+        needs: BTreeSet::new(),
+        timeout: None,
+        deposed: false,
+    }
+}
+
+/// Objects that earlier replacements left are deleted by any run that may touch their resource.
+fn add_deposed(given: &Given<'_>, steps: &mut BTreeMap<End, Step>) {
+    for (address, record) in &given.state.records {
+        for object in &record.deposed {
+            let spec = Value::from(object.applied.clone());
+            let fallback =
+                Decision { verb: Verb::Delete, reason: Reason::Deposed, fields: Vec::new(), spec, id: None };
+            let mut step = old_step(address, record, Some(object), Action::Delete, &fallback);
+            step.deposed = true;
+            steps.insert(End::Deposed(address.clone(), object.id.clone()), step);
+        }
+    }
+}
+
+type Needs = BTreeMap<End, BTreeSet<End>>;
+
+fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>) -> Needs {
+    let mut needs: Needs = steps.keys().map(|end| (end.clone(), BTreeSet::new())).collect();
+    let mut before = |first: &End, then: &End| {
+        if first != then
+            && steps.contains_key(first)
+            && let Some(set) = needs.get_mut(then)
+        {
+            set.insert(first.clone());
+        }
+    };
+    for (address, decision) in &decided.by_address {
+        let (old, new) = (End::Old(address.clone()), End::New(address.clone()));
+        match decision.verb {
+            Verb::ReplaceCreateFirst => before(&new, &old),
+            Verb::Replace => before(&old, &new),
+            Verb::Create | Verb::Update | Verb::Delete | Verb::Forget => {}
+        }
+        for edge in edges_of(given.graph, address) {
+            before(&End::New(edge.to.clone()), &new);
+            // Who used the old one turns to the new one before the old one goes.
+            if decided.by_address.get(&edge.to).is_some_and(|d| d.verb == Verb::ReplaceCreateFirst) {
+                before(&new, &End::Old(edge.to.clone()));
+            }
+        }
+    }
+    for (end, step) in steps {
+        if let End::New(_) = end {
+            continue;
+        }
+        for edge in &step.edges {
+            before(end, &End::Old(edge.to.clone()));
+            if decided.by_address.get(&edge.to).is_some_and(|decision| decision.verb == Verb::Update) {
+                before(end, &End::New(edge.to.clone()));
+            }
+        }
+        if let End::Deposed(address, _) = end {
+            before(&End::New(address.clone()), end);
+            for user in users(given.graph, address) {
+                before(&End::New(user.clone()), end);
+            }
+        }
+    }
+    needs
+}
+
+fn edges_of(graph: &Graph, address: &Address) -> Vec<Edge> {
+    graph.resources.get(address).map(crate::graph::Resource::all_edges).unwrap_or_default()
+}
+
+fn users<'a>(graph: &'a Graph, of: &'a Address) -> impl Iterator<Item = &'a Address> {
+    let uses = move |edges: Vec<Edge>| edges.iter().any(|edge| edge.to == *of);
+    graph
+        .resources
+        .values()
+        .filter(move |resource| uses(resource.all_edges()))
+        .map(|resource| &resource.address)
+}
+
+/// Each after all it needs, the rest in the order of addresses.
+fn sort(needs: &Needs) -> Result<Vec<End>, Vec<Refusal>> {
+    let mut missing: BTreeMap<&End, usize> = needs.iter().map(|(end, set)| (end, set.len())).collect();
+    let mut unlocks: BTreeMap<&End, Vec<&End>> = BTreeMap::new();
+    for (end, set) in needs {
+        for need in set {
+            unlocks.entry(need).or_default().push(end);
+        }
+    }
+    let mut ready: BTreeSet<&End> =
+        missing.iter().filter(|(_, count)| **count == 0).map(|(end, _)| *end).collect();
+    let mut sorted = Vec::with_capacity(needs.len());
+    while let Some(end) = ready.pop_first() {
+        sorted.push(end.clone());
+        for next in unlocks.get(end).into_iter().flatten() {
+            let count = missing.get_mut(next).expect("every end has a count");
+            *count -= 1;
+            if *count == 0 {
+                ready.insert(next);
+            }
+        }
+    }
+    if sorted.len() == needs.len() { Ok(sorted) } else { Err(cycle(needs)) }
+}
+
+fn cycle(needs: &Needs) -> Vec<Refusal> {
+    let name = |end: &End| match end {
+        End::New(address) => address.clone(),
+        End::Old(address) | End::Deposed(address, _) => address.part("(old)"),
+    };
+    let edge = |end: &End| Edge { to: name(end), sort: crate::graph::Sort::Uses };
+    let nodes = needs.iter().map(|(end, set)| (name(end), set.iter().map(edge).collect()));
+    cycles(nodes).into_iter().map(Refusal::Cycle).collect()
+}
+
+fn changes(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>) -> Vec<Change> {
+    let title =
+        |kind: &str| given.shapes.get(kind).map_or_else(|| kind.to_owned(), |s: &Shape| s.title.to_owned());
+    let kind_of = |address: &Address| {
+        let declared = given.graph.resources.get(address).map(|resource| resource.kind.to_owned());
+        declared
+            .or_else(|| given.state.records.get(address).map(|record| record.kind.clone()))
+            .unwrap_or_default()
+    };
+    let mut changes: Vec<Change> = Vec::new();
+    for (address, decision) in &decided.by_address {
+        let kind = kind_of(address);
+        changes.push(Change {
+            address: address.clone(),
+            title: title(&kind),
+            kind,
+            verb: decision.verb,
+            reason: decision.reason.clone(),
+            fields: decision.fields.clone(),
+            notes: Vec::new(),
+        });
+    }
+    for (end, step) in steps {
+        if let End::Deposed(address, id) = end {
+            changes.push(Change {
+                address: address.clone(),
+                kind: step.kind.clone(),
+                title: title(&step.kind),
+                verb: Verb::Delete,
+                reason: Reason::Deposed,
+                fields: Vec::new(),
+                notes: vec![format!("the earlier {id}")],
+            });
+        }
+    }
+    changes.sort_by(|a, b| a.address.cmp(&b.address));
+    changes
+}

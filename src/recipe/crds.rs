@@ -1,0 +1,121 @@
+//! CRD releases: which CRDs a release holds, and where its official file is. Fetching it is not here.
+
+/// One release of CRDs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crds {
+    /// The name of the release: `gateway-api`.
+    pub release: &'static str,
+    /// Its version, without a leading `v`.
+    pub version: &'static str,
+    /// The full names of its CRDs, sorted.
+    pub names: &'static [&'static str],
+    /// The official files, in the order in which they are applied.
+    pub urls: &'static [&'static str],
+}
+
+const KNOWN: &[Crds] = &[
+    Crds {
+        release: "gateway-api",
+        version: "1.6.1",
+        names: &[
+            "backendtlspolicies.gateway.networking.k8s.io",
+            "gatewayclasses.gateway.networking.k8s.io",
+            "gateways.gateway.networking.k8s.io",
+            "grpcroutes.gateway.networking.k8s.io",
+            "httproutes.gateway.networking.k8s.io",
+            "listenersets.gateway.networking.k8s.io",
+            "referencegrants.gateway.networking.k8s.io",
+            "tcproutes.gateway.networking.k8s.io",
+            "tlsroutes.gateway.networking.k8s.io",
+            "udproutes.gateway.networking.k8s.io",
+        ],
+        urls: &[
+            "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.6.1/standard-install.yaml",
+        ],
+    },
+    Crds {
+        release: "aws-load-balancer-controller",
+        version: "3.5.0",
+        names: &[
+            "albtargetcontrolconfigs.elbv2.k8s.aws",
+            "globalaccelerators.aga.k8s.aws",
+            "ingressclassparams.elbv2.k8s.aws",
+            "listenerruleconfigurations.gateway.k8s.aws",
+            "loadbalancerconfigurations.gateway.k8s.aws",
+            "targetgroupbindings.elbv2.k8s.aws",
+            "targetgroupconfigurations.gateway.k8s.aws",
+        ],
+        urls: &[
+            "https://raw.githubusercontent.com/kubernetes-sigs/aws-load-balancer-controller/v3.5.0/helm/aws-load-balancer-controller/crds/crds.yaml",
+            "https://raw.githubusercontent.com/kubernetes-sigs/aws-load-balancer-controller/v3.5.0/config/crd/gateway/gateway-crds.yaml",
+        ],
+    },
+    Crds {
+        release: "aws-gateway-api-controller",
+        version: "2.1.3",
+        names: &[
+            "accesslogpolicies.application-networking.k8s.aws",
+            "iamauthpolicies.application-networking.k8s.aws",
+            "serviceexports.application-networking.k8s.aws",
+            "serviceimports.application-networking.k8s.aws",
+            "servicenetworks.application-networking.k8s.aws",
+            "targetgrouppolicies.application-networking.k8s.aws",
+            "vpcassociationpolicies.application-networking.k8s.aws",
+        ],
+        urls: &[
+            "https://raw.githubusercontent.com/aws/aws-application-networking-k8s/v2.1.3/files/controller-installation/deploy-v2.1.3.yaml",
+        ],
+    },
+];
+
+/// A release of CRDs, if it is known.
+pub fn crds(release: &str, version: &str) -> Option<&'static Crds> {
+    KNOWN.iter().find(|known| known.release == release && known.version == version)
+}
+
+/// The release that defines the kinds of an API group: `gateway-api` for `gateway.networking.k8s.io`.
+pub fn release_of_group(group: &str) -> Option<&'static str> {
+    let defines = |known: &&Crds| {
+        known.names.iter().any(|name| name.split_once('.').is_some_and(|(_, of)| of == group))
+    };
+    KNOWN.iter().find(defines).map(|known| known.release)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::recipe::official;
+
+    #[test]
+    fn a_group_leads_to_its_release() {
+        assert_eq!(release_of_group("gateway.networking.k8s.io"), Some("gateway-api"));
+        assert_eq!(release_of_group("gateway.k8s.aws"), Some("aws-load-balancer-controller"));
+        assert_eq!(release_of_group("application-networking.k8s.aws"), Some("aws-gateway-api-controller"));
+        assert_eq!(release_of_group("networking.k8s.io"), None);
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_official_files() {
+        let files: [(&str, &str, &[&str]); 3] = [
+            ("gateway-api", "1.6.1", &["gateway-api"]),
+            (
+                "aws-load-balancer-controller",
+                "3.5.0",
+                &["aws-load-balancer-controller/crds.yaml", "aws-load-balancer-controller/gateway-crds.yaml"],
+            ),
+            ("aws-gateway-api-controller", "2.1.3", &["aws-gateway-controller/deploy.yaml"]),
+        ];
+        for (release, version, paths) in files {
+            let Some(objects) = official::objects(paths) else { return };
+            let named: BTreeSet<String> = objects
+                .iter()
+                .filter(|object| object["kind"] == "CustomResourceDefinition")
+                .map(|object| object["metadata"]["name"].as_str().unwrap_or_default().to_owned())
+                .collect();
+            let ours = crds(release, version).expect("known");
+            assert_eq!(named, ours.names.iter().map(|name| (*name).to_owned()).collect(), "{release}");
+        }
+    }
+}

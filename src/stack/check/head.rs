@@ -1,0 +1,105 @@
+//! `[stack]`, `[state]`, `[accounts]`, and the regions that other sections name.
+
+use super::Rules;
+use super::name::{LABEL, is_label};
+
+/// Checks `[stack]`.
+pub(super) fn check(rules: &mut Rules<'_>) {
+    let head = &rules.stack.head;
+    if !is_label(&head.name) {
+        let hint = format!("63 characters at most: {LABEL}; it is the key of the state");
+        rules.value("stack.name", format!("`{}` is no name for a stack", head.name), hint);
+    }
+    region("stack.region", &head.region, rules);
+    if let Some(account) = head.account.as_ref().filter(|account| !is_account(account)) {
+        rules.value(
+            "stack.account",
+            format!("`{account}` is no AWS account"),
+            "an account is 12 digits, in quotes",
+        );
+    }
+    for (key, value) in &head.tags {
+        let path = format!("stack.tags.{key}");
+        if key.is_empty() || key.len() > 128 || value.len() > 256 {
+            rules.key(
+                &path,
+                "this tag is too long or has no key",
+                "128 characters for the key, 256 for the value",
+            );
+        }
+        if ["aws:", "stack:"].iter().any(|prefix| key.to_lowercase().starts_with(prefix)) {
+            rules.key(
+                &path,
+                format!("`{key}` is reserved"),
+                "tags that begin with `aws:` or `stack:` are not yours to set",
+            );
+        }
+    }
+}
+
+/// Checks accounts, the backend, and all regions but the stack's own.
+pub(super) fn places(rules: &mut Rules<'_>) {
+    let stack = rules.stack;
+    if let Some((scheme, _)) = stack.backend.as_ref().and_then(|backend| backend.split_once("://")) {
+        rules.one_of("state.backend", "a kind of store", scheme, &["s3", "gs", "az", "file"]);
+    }
+    for (name, account) in &stack.accounts {
+        let parts: Vec<&str> = account.role_arn.split(':').collect();
+        let role = matches!(parts.as_slice(), ["arn", _, "iam", "", id, role] if is_account(id) && role.starts_with("role/"));
+        if !role {
+            let message = format!("`{}` is not the ARN of a role", account.role_arn);
+            rules.value(
+                &format!("accounts.{name}.role_arn"),
+                message,
+                "as in `arn:aws:iam::444455556666:role/stack`",
+            );
+        }
+    }
+    let regions =
+        |section: &'static str, entries: Vec<(&String, &Option<String>)>| -> Vec<(String, String)> {
+            let named = |(name, region): (&String, &Option<String>)| {
+                Some((format!("{section}.{name}.region"), region.clone()?))
+            };
+            entries.into_iter().filter_map(named).collect()
+        };
+    let mut all =
+        regions("accounts", stack.accounts.iter().map(|(name, entry)| (name, &entry.region)).collect());
+    all.extend(regions(
+        "networks",
+        stack.networks.iter().map(|(name, entry)| (name, &entry.region)).collect(),
+    ));
+    all.extend(regions(
+        "clusters",
+        stack.clusters.iter().map(|(name, entry)| (name, &entry.region)).collect(),
+    ));
+    all.extend(regions(
+        "certificates",
+        stack.certificates.iter().map(|(name, entry)| (name, &entry.region)).collect(),
+    ));
+    let networks = stack.service_networks.iter().map(|(name, entry)| (name, &entry.region)).collect();
+    all.extend(regions("service_networks", networks));
+    for (path, name) in all {
+        region(&path, &name, rules);
+    }
+}
+
+fn region(path: &str, region: &str, rules: &mut Rules<'_>) {
+    let parts: Vec<&str> = region.split('-').collect();
+    let letters = |part: &&str| part.len() >= 2 && part.bytes().all(|b| b.is_ascii_lowercase());
+    let right = match parts.as_slice() {
+        [words @ .., digit] => {
+            words.len() >= 2
+                && words.iter().all(letters)
+                && digit.len() == 1
+                && digit.as_bytes()[0].is_ascii_digit()
+        }
+        [] => false,
+    };
+    if !right {
+        rules.value(path, format!("`{region}` is no AWS region"), "as in `us-west-2`");
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}

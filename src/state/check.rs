@@ -1,0 +1,36 @@
+//! What holds of every state: checked when it is loaded, before it is written, and in every property test.
+
+use super::State;
+use crate::address::Address;
+use crate::graph::cycles;
+
+/// What does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsound {
+    /// Something that exists has no id.
+    #[error("{0} exists and has no id")]
+    NoId(Address),
+    /// A record that holds nothing.
+    #[error("{0} is recorded and is nothing")]
+    Empty(Address),
+    /// Records that need each other.
+    #[error("these need each other: {}", .0.iter().map(Address::as_str).collect::<Vec<_>>().join(" -> "))]
+    Cycle(Vec<Address>),
+}
+
+impl State {
+    /// Checks that whatever exists has an id, that no record is empty, and that dependencies have no cycle.
+    /// Addresses are unique by construction.
+    pub fn check(&self) -> Result<(), Unsound> {
+        for (address, record) in &self.records {
+            if record.current.iter().chain(&record.deposed).any(|object| object.id.is_empty()) {
+                return Err(Unsound::NoId(address.clone()));
+            }
+            if record.current.is_none() && record.deposed.is_empty() && record.open.is_none() {
+                return Err(Unsound::Empty(address.clone()));
+            }
+        }
+        let edges = self.records.iter().map(|(address, record)| (address.clone(), record.edges.clone()));
+        cycles(edges).into_iter().next().map_or(Ok(()), |cycle| Err(Unsound::Cycle(cycle)))
+    }
+}

@@ -1,0 +1,122 @@
+//! `State`: what is known of everything the stack made. Data and bytes; where they are kept is in `store`.
+//!
+//! A snapshot (`file`) and the journal entries since (`journal`) give the state: `journal::replay` folds them.
+
+pub mod check;
+pub mod file;
+pub mod journal;
+pub mod store;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::address::Address;
+use crate::change::Action;
+use crate::graph::{Edge, Place};
+
+/// The format of state, journal and plan that this program writes.
+pub const FORMAT: u32 = 1;
+
+/// What is known of everything the stack made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// The format of the file.
+    pub format: u32,
+    /// Of which stack.
+    pub stack: String,
+    /// `sandbox`, or partition and account: `aws/111122223333`.
+    pub cloud: String,
+    /// Given once, when the state begins; in the ownership tags of everything made.
+    pub lineage: String,
+    /// One more with each snapshot.
+    pub serial: u64,
+    /// The number of the last journal entry that is folded in.
+    pub seq: u64,
+    /// By address.
+    pub records: BTreeMap<Address, Record>,
+    /// The outputs of the last complete `up`.
+    pub outputs: BTreeMap<String, Json>,
+}
+
+/// What is known of one resource.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Its kind.
+    pub kind: String,
+    /// Where it lives.
+    pub place: Place,
+    /// What it needs; kept so that the order holds when its section is gone from the file.
+    pub edges: Vec<Edge>,
+    /// The thing itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<Object>,
+    /// Earlier ones that a replacement has still to delete.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deposed: Vec<Object>,
+    /// What was begun and has no end in the journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<Open>,
+}
+
+/// One thing in the cloud.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Object {
+    /// By which it is found.
+    pub id: String,
+    /// What the file said when it was last applied.
+    pub applied: Json,
+    /// All that `find` told after the apply.
+    pub seen: Json,
+    /// What the cloud gave it.
+    pub outputs: Json,
+    /// Whether it was ever ready and as wanted.
+    pub finished: bool,
+}
+
+/// A step that was begun and has no end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Open {
+    /// The number of its entry.
+    pub seq: u64,
+    /// What was to be done.
+    pub action: Action,
+    /// The idempotency token of the call.
+    pub token: String,
+    /// What was to be.
+    pub spec: Json,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+}
+
+impl State {
+    /// The state of a stack that made nothing yet.
+    pub fn new(stack: &str, cloud: &str, lineage: &str) -> Self {
+        Self {
+            format: FORMAT,
+            stack: stack.to_owned(),
+            cloud: cloud.to_owned(),
+            lineage: lineage.to_owned(),
+            serial: 0,
+            seq: 0,
+            records: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+        }
+    }
+
+    /// Whether nothing is known of anything.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// An output of a resource that is there.
+    pub fn output(&self, reference: &crate::value::Reference) -> Option<Json> {
+        let object = self.records.get(&reference.address)?.current.as_ref()?;
+        crate::value::walk(&object.outputs, &reference.output).cloned()
+    }
+}

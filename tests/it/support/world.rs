@@ -1,0 +1,127 @@
+//! A stack, its state and a sandbox, in simulated time: what `up` and `destroy` do, without the command line.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use stack::change::Verb;
+use stack::clock::Clock;
+use stack::cloud::{Access, Cloud, Settings};
+use stack::execute::event::{Event, Outcome};
+use stack::execute::{Cancel, Options, execute};
+use stack::graph::Graph;
+use stack::kind::Registry;
+use stack::live::Live;
+use stack::observe::observe;
+use stack::plan::{Intent, Plan, Refusal, plan};
+use stack::sandbox::Sandbox;
+use stack::state::State;
+use stack::state::store::Store;
+use tokio::sync::watch;
+
+/// A sandbox and the folder of a state.
+pub struct World {
+    pub sandbox: Sandbox,
+    pub registry: Registry,
+    pub events: Vec<Event>,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    /// A fresh one. Within a runtime of paused time.
+    pub fn new() -> Self {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+        let folder = tempfile::tempdir().expect("a folder for the state");
+        let sandbox = Sandbox::fresh(Clock::starting_at(at, 1));
+        Self { sandbox, registry: Registry::builtin(), events: Vec::new(), folder }
+    }
+
+    /// A new way to the cloud, as each run has one.
+    pub fn cloud(&self, access: Access) -> Cloud {
+        Cloud::new(Settings::through(self.sandbox.door(), self.sandbox.clock(), "us-west-2", access))
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn store(&self) -> Store {
+        Store::open(self.folder.path(), "test", "sandbox")
+    }
+
+    pub fn state(&self) -> State {
+        self.store()
+            .read()
+            .expect("the state reads")
+            .unwrap_or_else(|| State::new("test", "sandbox", "lineage"))
+    }
+
+    pub async fn live(&self, graph: Option<&Graph>) -> Live {
+        observe(&self.cloud(Access::Read), self.registry, graph, &self.state()).await
+    }
+
+    /// What would be done.
+    pub async fn plan(&self, graph: &Graph, intent: &Intent) -> Result<Plan, Vec<Refusal>> {
+        let live = self.live(Some(graph)).await;
+        plan(graph, &self.state(), &live, &self.registry.shapes(), intent)
+    }
+
+    /// Plans and carries out.
+    pub async fn run(&mut self, graph: &Graph, intent: &Intent) -> (Plan, Outcome) {
+        let plan = self.plan(graph, intent).await.expect("there is a plan");
+        let outcome = self.carry_out(&plan).await;
+        (plan, outcome)
+    }
+
+    pub async fn carry_out(&mut self, plan: &Plan) -> Outcome {
+        let (_keep, cancel) = watch::channel(Cancel::No);
+        self.carry_out_with(plan, cancel).await
+    }
+
+    /// Carries out and is told to stop after a while.
+    pub async fn carry_out_until(&mut self, plan: &Plan, stop: Duration) -> Outcome {
+        let (tell, cancel) = watch::channel(Cancel::No);
+        let stop = async {
+            tokio::time::sleep(stop).await;
+            drop(tell.send(Cancel::Stop));
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            outcome = self.carry_out_with(plan, cancel) => outcome,
+            () = stop => unreachable!("it never ends"),
+        }
+    }
+
+    async fn carry_out_with(&mut self, plan: &Plan, cancel: watch::Receiver<Cancel>) -> Outcome {
+        let cloud = self.cloud(Access::Write);
+        let mut locked = self.store().lock("tests", &plan.lineage).expect("the state locks");
+        let options = Options { parallel: None, cancel, who: "tests".into(), command: "test".into() };
+        let events = &mut self.events;
+        execute(&cloud, self.registry, &mut locked, plan, options, &mut |event| events.push(event))
+            .await
+            .expect("the state is kept")
+    }
+
+    pub async fn up(&mut self, graph: &Graph) -> (Plan, Outcome) {
+        self.run(graph, &up()).await
+    }
+
+    pub async fn destroy(&mut self, graph: &Graph) -> (Plan, Outcome) {
+        self.run(graph, &Intent::Destroy { targets: Vec::new() }).await
+    }
+}
+
+/// Everything, as it should be.
+pub fn up() -> Intent {
+    Intent::Up { targets: Vec::new(), replace: Vec::new() }
+}
+
+/// The changes of a plan, as `~ address`.
+pub fn told(plan: &Plan) -> Vec<String> {
+    plan.changes.iter().map(|change| format!("{} {}", change.verb.sign(), change.address)).collect()
+}
+
+/// The addresses of a verb.
+#[allow(dead_code, reason = "for tests to come")]
+pub fn with(plan: &Plan, verb: Verb) -> Vec<String> {
+    plan.changes.iter().filter(|c| c.verb == verb).map(|c| c.address.to_string()).collect()
+}
