@@ -8,6 +8,7 @@ mod acm_issued;
 mod caller_lookup;
 #[cfg(test)]
 pub(crate) mod conformance;
+mod crd_release;
 mod eks_access_entry;
 mod eks_addon;
 mod eks_cluster;
@@ -16,12 +17,17 @@ mod eks_node_group;
 mod eks_pod_identity;
 mod elastic_ip;
 mod erased;
+mod gateway;
 mod iam_role;
 mod internet_gateway;
+mod kube_object;
 mod lattice_service_network;
 mod lattice_vpc_association;
+mod manifest;
 mod nat_gateway;
 mod prefix_list_lookup;
+mod projection;
+mod route;
 mod route53_record;
 mod route53_zone;
 mod route53_zone_association;
@@ -32,6 +38,7 @@ mod subnet;
 mod value;
 mod vpc;
 mod vpc_lookup;
+mod webhook_certificate;
 mod zone_lookup;
 mod zones_lookup;
 
@@ -51,6 +58,7 @@ pub const ALL: &[&dyn AnyKind] = &[
     &Erased(acm_certificate::AcmCertificate),
     &Erased(acm_issued::AcmIssued),
     &Erased(caller_lookup::CallerLookup),
+    &Erased(crd_release::CrdRelease),
     &Erased(eks_access_entry::EksAccessEntry),
     &Erased(eks_addon::EksAddon),
     &Erased(eks_cluster::EksCluster),
@@ -58,8 +66,10 @@ pub const ALL: &[&dyn AnyKind] = &[
     &Erased(eks_node_group::EksNodeGroup),
     &Erased(eks_pod_identity::EksPodIdentity),
     &Erased(elastic_ip::ElasticIp),
+    &Erased(gateway::Gateway),
     &Erased(iam_role::IamRole),
     &Erased(internet_gateway::InternetGateway),
+    &Erased(kube_object::KubeObject),
     &Erased(lattice_service_network::LatticeServiceNetwork),
     &Erased(lattice_vpc_association::LatticeVpcAssociation),
     &Erased(nat_gateway::NatGateway),
@@ -67,6 +77,7 @@ pub const ALL: &[&dyn AnyKind] = &[
     &Erased(route53_record::Route53Record),
     &Erased(route53_zone::Route53Zone),
     &Erased(route53_zone_association::Route53ZoneAssociation),
+    &Erased(route::Route),
     &Erased(route_table::RouteTable),
     &Erased(security_group::SecurityGroup),
     &Erased(security_group_rule::SecurityGroupRule),
@@ -74,6 +85,7 @@ pub const ALL: &[&dyn AnyKind] = &[
     &Erased(value::Value),
     &Erased(vpc::Vpc),
     &Erased(vpc_lookup::VpcLookup),
+    &Erased(webhook_certificate::WebhookCertificate),
     &Erased(zone_lookup::ZoneLookup),
     &Erased(zones_lookup::ZonesLookup),
 ];

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use crate::cloud::{ADDRESS, CloudResult, Cx, LINEAGE, Ownership, TOKEN, split_tags};
+use crate::cloud::{ADDRESS, CloudResult, Cx, LINEAGE, Ownership, TOKEN, split_tags, tag_changes};
 
 /// How one sort of thing is described.
 #[derive(Clone, Copy, Debug)]
@@ -104,13 +104,9 @@ pub async fn retag(
     from: &BTreeMap<String, String>,
     to: &BTreeMap<String, String>,
 ) -> CloudResult<()> {
-    let set: Vec<Json> = to
-        .iter()
-        .filter(|(key, value)| from.get(*key) != Some(value))
-        .map(|(key, value)| json!({ "Key": key, "Value": value }))
-        .collect();
-    let gone: Vec<Json> =
-        from.keys().filter(|key| !to.contains_key(*key)).map(|key| json!({ "Key": key })).collect();
+    let (set, gone) = tag_changes(from, to);
+    let set: Vec<Json> = set.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+    let gone: Vec<Json> = gone.iter().map(|key| json!({ "Key": key })).collect();
     let ec2 = cx.clients().ec2;
     if !set.is_empty() {
         ec2.call("CreateTags", json!({ "ResourceId": [id], "Tag": set })).await?;

@@ -6,10 +6,12 @@
 pub mod acm;
 pub mod ec2;
 pub mod eks;
+pub mod elb;
 pub mod iam;
 pub mod lattice;
 pub mod route53;
 pub mod sts;
+pub mod tagging;
 pub mod wire;
 
 use serde_json::Value as Json;
@@ -91,20 +93,24 @@ pub const SERVICES: &[&Service] = &[
     &acm::SERVICE,
     &ec2::SERVICE,
     &eks::SERVICE,
+    &elb::SERVICE,
     &iam::SERVICE,
     &lattice::SERVICE,
     &route53::SERVICE,
     &sts::SERVICE,
+    &tagging::SERVICE,
 ];
 
 /// What hooks due in the world may name.
 pub const HOOKS: &[(&str, Hook)] = &[
     (super::controllers::HOOK, super::controllers::reconcile),
     (super::kube::workloads::HOOK, super::kube::workloads::look),
+    (super::controllers::LATER, super::controllers::reconcile_later),
     acm::ON_EXPIRE,
     acm::ON_ISSUE,
     acm::ON_RECORDS,
     (ec2::NAT_HOOK, ec2::nat_due),
+    (lattice::DRAINED, lattice::drained),
     (eks::addon::REVIEW, eks::addon::review),
     (eks::life::ACTIVE, eks::life::active),
     (eks::life::GONE, eks::life::gone),
@@ -113,7 +119,6 @@ pub const HOOKS: &[(&str, Hook)] = &[
     (eks::node::ACTIVE, eks::node::active),
     (eks::node::GONE, eks::node::gone),
     (eks::node::UPDATED, eks::node::updated),
-    (lattice::DRAINED, lattice::drained),
 ];
 
 /// Puts in what a fresh account has: see each service.

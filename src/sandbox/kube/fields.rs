@@ -14,7 +14,7 @@ pub struct Fields {
     /// Whether this very field is in the set.
     pub own: bool,
     /// The fields in it that are.
-    pub inner: BTreeMap<String, Fields>,
+    pub inner: BTreeMap<String, Self>,
 }
 
 impl Fields {

@@ -79,7 +79,7 @@ impl<'a> Place<'a> {
     }
 
     /// A field of it.
-    pub fn field(&self, name: &str) -> Place<'a> {
+    pub fn field(&self, name: &str) -> Self {
         let owned = || Cow::Owned(name.to_owned());
         match self {
             Self::Known(_, last) => Self::Known(last.clone(), owned()),
@@ -94,7 +94,7 @@ impl<'a> Place<'a> {
     }
 
     /// An item of it.
-    pub fn item(&self) -> Place<'a> {
+    pub fn item(&self) -> Self {
         match self {
             Self::Known(..) => self.clone(),
             Self::Schema(schema) => Self::Schema(&schema["items"]),
@@ -152,7 +152,7 @@ impl<'a> Place<'a> {
     }
 
     /// What a name of `Fields` leads to.
-    pub fn step<'v>(&self, value: &'v Json, name: &str) -> Option<(&'v Json, Place<'a>)> {
+    pub fn step<'v>(&self, value: &'v Json, name: &str) -> Option<(&'v Json, Self)> {
         match name.split_once(':')? {
             ("f", field) => Some((value.get(field)?, self.field(field))),
             _ => {

@@ -22,7 +22,14 @@ pub(super) fn notice(world: &mut World, cluster: &Key, key: &Key) {
     let table = |group: &str, plural: &str| key.table == super::table(cluster, group, plural);
     let concerns =
         table("", "pods") || table("", "nodes") || SORTS.iter().any(|(group, plural)| table(group, plural));
-    if concerns && !world.awaits(cluster, HOOK) {
+    if concerns {
+        wake(world, cluster);
+    }
+}
+
+/// Lets the workloads of a cluster be looked after in a moment: its nodes changed.
+pub fn wake(world: &mut World, cluster: &Key) {
+    if !world.awaits(cluster, HOOK) {
         world.after(1_000, cluster, Event::Hook(HOOK.to_owned()));
     }
 }
@@ -37,8 +44,8 @@ pub fn look(world: &mut World, cluster: &Key) {
             }
         }
     }
-    if starting(world, cluster) && !nodes.is_empty() && !world.awaits(cluster, HOOK) {
-        world.after(1_000, cluster, Event::Hook(HOOK.to_owned()));
+    if starting(world, cluster) && !nodes.is_empty() {
+        wake(world, cluster);
     }
 }
 
@@ -71,7 +78,8 @@ fn tend(world: &mut World, cluster: &Key, key: &Key, workload: &Doc, nodes: &[St
     for pod in new.split_off(wanted) {
         stop(world, cluster, &pod);
     }
-    let ready = |pods: &[Doc]| pods.iter().filter(|pod| is_ready(pod)).count();
+    let crashes = crate::sandbox::controllers::crashes(world, cluster, workload);
+    let ready = |pods: &[Doc]| pods.iter().filter(|pod| !crashes && is_ready(pod)).count();
     if ready(&new) == wanted {
         old.drain(..).for_each(|pod| stop(world, cluster, &pod));
     }

@@ -74,8 +74,8 @@ fn arn(here: &Here<'_>, id: &str) -> String {
     format!("arn:aws:ec2:{}:{}:security-group/{id}", here.region, here.account)
 }
 
-/// Makes a group as any service does: everything may go out. `tags` is `[{key, value}]`. Gives its id; refuses a name
-/// that another group of the VPC has.
+/// Makes a group: everything may go out. `tags` is `[{key, value}]`. Gives its id; refuses a name that another group
+/// of the VPC has.
 pub fn make(
     here: &mut Here<'_>,
     vpc_id: &str,

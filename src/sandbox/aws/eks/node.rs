@@ -210,6 +210,7 @@ fn leave(here: &mut Here<'_>, id: &str, node: &Json) {
 fn look(here: &mut Here<'_>, cluster: &str) {
     let key = here.key(CLUSTER, cluster);
     controllers::notice(here.world, &key);
+    kube::workloads::wake(here.world, &key);
     for one in check::inside(here, ADDON, cluster) {
         let id = format!("{cluster}/{}", one["addonName"].as_str().unwrap_or_default());
         let settled = matches!(one["status"].as_str(), Some("ACTIVE" | "DEGRADED"));

@@ -1,0 +1,277 @@
+//! A Gateway: what its controller made of it is told, and waited for when it goes.
+//!
+//! The AWS Load Balancer Controller writes the ARN of the load balancer into the message of `Programmed`, the Lattice
+//! controller the ARN of the service network. The first owns load balancer, target groups and security groups of a
+//! Gateway; the second owns nothing of its own.
+
+use aws_sdk_elasticloadbalancingv2::types::TagDescription;
+use serde::{Deserialize, Serialize};
+
+use super::manifest::{self, Live, Spec, words};
+use super::{Found, FoundOf, Kind, Readiness};
+use crate::cloud::{Absent, CloudResult, ClusterRef, Cx, ErrorSort, Named};
+use crate::shape::{Shape, Timing};
+
+/// The kind.
+pub struct Gateway;
+
+/// What a Gateway has once it is programmed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outputs {
+    /// The uid of the object.
+    pub uid: String,
+    /// The hostname that it is reached by; empty where it has none.
+    pub address: String,
+    /// The load balancer, for an ALB or NLB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_balancer_arn: Option<String>,
+    /// The hosted zone of the load balancer's own name, for alias records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone_id: Option<String>,
+    /// The service network, for Lattice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_network_arn: Option<String>,
+}
+
+impl Kind for Gateway {
+    const SHAPE: Shape = Shape {
+        fixed: &["cluster", "manifest.kind", "manifest.metadata.name", "manifest.metadata.namespace"],
+        open: &["manifest"],
+        timing: Timing::of(180, 5, 20),
+        ..Shape::managed("gateway", "Gateway", "kubernetes")
+    };
+    type Spec = Spec;
+    type Outputs = Outputs;
+
+    async fn find(&self, cx: &Cx, spec: &Spec, _: Option<&str>) -> CloudResult<Option<FoundOf<Self>>> {
+        let Some(live) = manifest::find(cx, spec).await? else { return Ok(None) };
+        let outputs = outputs(cx, spec, &live).await?;
+        let readiness = live.leaving().unwrap_or_else(|| readiness(&live));
+        Ok(Some(Found { id: live.id, spec: live.spec, outputs, readiness, owner: live.owner }))
+    }
+
+    async fn create(&self, cx: &Cx, spec: &Spec) -> CloudResult<String> {
+        manifest::apply(cx, spec).await
+    }
+
+    async fn update(&self, cx: &Cx, _: &str, _: &Spec, to: &Spec) -> CloudResult<()> {
+        manifest::apply(cx, to).await.map(drop)
+    }
+
+    async fn delete(&self, cx: &Cx, _: &str, spec: &Spec) -> CloudResult<()> {
+        manifest::delete(cx, spec).await
+    }
+
+    async fn remains(&self, cx: &Cx, spec: &Spec, outputs: Option<&Outputs>) -> CloudResult<Vec<String>> {
+        if outputs.is_some_and(|outputs| outputs.service_network_arn.is_some()) {
+            return Ok(Vec::new());
+        }
+        let Some(cluster) = cluster_name(spec) else { return Ok(Vec::new()) };
+        let mut left = load_balancing(cx, spec, cluster).await?;
+        left.extend(security_groups(cx, spec, cluster).await?);
+        Ok(left)
+    }
+}
+
+/// The name that the controllers tag things with; a cluster by kubeconfig does not tell it.
+fn cluster_name(spec: &Spec) -> Option<&str> {
+    match &spec.cluster {
+        ClusterRef::Eks { eks, .. } => Some(eks),
+        ClusterRef::Kubeconfig { .. } => None,
+    }
+}
+
+fn readiness(live: &Live) -> Readiness {
+    if let Some(accepted) = live.condition("Accepted").filter(|accepted| accepted["status"] == "False") {
+        return Readiness::Pending(format!("it is not accepted: {}", words(accepted)));
+    }
+    let generation = live.object["metadata"]["generation"].as_i64().unwrap_or(0);
+    match live.condition("Programmed") {
+        Some(programmed) if programmed["status"] == "True" => {
+            let seen = programmed["observedGeneration"].as_i64().unwrap_or(generation);
+            if seen < generation {
+                Readiness::Pending("its controller has not seen the last change yet".to_owned())
+            } else {
+                Readiness::Ready
+            }
+        }
+        Some(programmed) => Readiness::Pending(format!("it is not programmed: {}", words(programmed))),
+        None => Readiness::Pending("no controller has seen it yet".to_owned()),
+    }
+}
+
+/// What the status says, and the load balancer's zone if there is one.
+async fn outputs(cx: &Cx, spec: &Spec, live: &Live) -> CloudResult<Outputs> {
+    let address = live.object["status"]["addresses"][0]["value"].as_str().unwrap_or_default().to_owned();
+    let programmed = live.condition("Programmed").filter(|programmed| programmed["status"] == "True");
+    let message = programmed.and_then(|programmed| programmed["message"].as_str()).unwrap_or_default();
+    let network = message.strip_prefix("aws-service-network-arn:").map(|arn| arn.trim().to_owned());
+    let load_balancer = Some(message.to_owned()).filter(|arn| arn.contains(":loadbalancer/"));
+    let zone_id = match &load_balancer {
+        Some(arn) => zone(cx, spec, arn).await?,
+        None => None,
+    };
+    Ok(Outputs {
+        uid: live.uid(),
+        address,
+        load_balancer_arn: load_balancer,
+        zone_id,
+        service_network_arn: network,
+    })
+}
+
+/// The clients of the place that the cluster is in.
+fn clients(cx: &Cx, spec: &Spec) -> crate::cloud::Clients {
+    spec.cluster.place().map_or_else(|| cx.clients(), |place| cx.cloud().clients(&place))
+}
+
+async fn zone(cx: &Cx, spec: &Spec, arn: &str) -> CloudResult<Option<String>> {
+    let operation = "ELBv2.DescribeLoadBalancers";
+    let answer = clients(cx, spec).elb.describe_load_balancers().load_balancer_arns(arn).send().await;
+    let found = answer.named(operation).or_absent()?;
+    let first = found.as_ref().and_then(|answer| answer.load_balancers().first());
+    Ok(first.and_then(|one| one.canonical_hosted_zone_id().map(str::to_owned)))
+}
+
+/// The tags that mark what was made for a Gateway.
+struct Marks {
+    cluster: String,
+    stack: String,
+}
+
+impl Marks {
+    fn new(spec: &Spec, cluster: &str) -> Self {
+        let text = |name: &str| spec.manifest["metadata"][name].as_str().unwrap_or("default").to_owned();
+        Self { cluster: cluster.to_owned(), stack: format!("{}/{}", text("namespace"), text("name")) }
+    }
+
+    fn fit(&self, tags: &TagDescription) -> bool {
+        let has = |key: &str, value: &str| {
+            tags.tags().iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
+        };
+        let of_stack =
+            has("gateway.k8s.aws.alb/stack", &self.stack) || has("gateway.k8s.aws.nlb/stack", &self.stack);
+        has("elbv2.k8s.aws/cluster", &self.cluster) && of_stack
+    }
+}
+
+/// Load balancers and target groups that still carry the marks.
+async fn load_balancing(cx: &Cx, spec: &Spec, cluster: &str) -> CloudResult<Vec<String>> {
+    let elb = clients(cx, spec).elb;
+    let mut arns: Vec<(String, &str)> = Vec::new();
+    let mut pages = elb.describe_load_balancers().into_paginator().items().send();
+    while let Some(one) = pages.next().await {
+        let one = one.named("ELBv2.DescribeLoadBalancers")?;
+        arns.extend(one.load_balancer_arn().map(|arn| (arn.to_owned(), "load balancer")));
+    }
+    let mut pages = elb.describe_target_groups().into_paginator().items().send();
+    while let Some(one) = pages.next().await {
+        let one = one.named("ELBv2.DescribeTargetGroups")?;
+        arns.extend(one.target_group_arn().map(|arn| (arn.to_owned(), "target group")));
+    }
+    let marks = Marks::new(spec, cluster);
+    let mut left = Vec::new();
+    for some in arns.chunks(20) {
+        let asked = some.iter().map(|(arn, _)| arn.clone()).collect();
+        let answer =
+            elb.describe_tags().set_resource_arns(Some(asked)).send().await.named("ELBv2.DescribeTags");
+        let answer = match answer {
+            // One of them went in between: the next look tells.
+            Err(error) if error.sort == ErrorSort::NotFound => {
+                left.push("something that is just going".to_owned());
+                continue;
+            }
+            other => other?,
+        };
+        for tags in answer.tag_descriptions().iter().filter(|tags| marks.fit(tags)) {
+            let arn = tags.resource_arn().unwrap_or_default();
+            let what = some.iter().find(|(known, _)| known == arn).map_or("thing", |(_, what)| what);
+            left.push(format!("{what} {}", arn.rsplit_once(':').map_or(arn, |(_, name)| name)));
+        }
+    }
+    Ok(left)
+}
+
+/// Frontend security groups that still carry the marks: nothing looks for them yet.
+async fn security_groups(_cx: &Cx, _spec: &Spec, _cluster: &str) -> CloudResult<Vec<String>> {
+    Ok(Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::kind::conformance::Yard;
+    use crate::kind::{AnyKind, Erased, crd_release::CrdRelease};
+    use crate::sandbox::kube;
+
+    fn status(condition: &str, message: &str) -> Json {
+        json!({
+            "addresses": [{ "type": "Hostname", "value": "k8s-a.elb.us-west-2.amazonaws.com" }],
+            "conditions": [
+                { "type": "Accepted", "status": "True", "reason": "Accepted" },
+                { "type": "Programmed", "status": condition, "reason": "Programmed", "message": message, "observedGeneration": 1 },
+            ],
+        })
+    }
+
+    async fn yard() -> (Yard, Json) {
+        let yard = Yard::new();
+        let crds = json!({
+            "cluster": yard.cluster, "release": "gateway-api", "version": "1.6.1",
+            "crds": ["gateways.gateway.networking.k8s.io"],
+        });
+        yard.ground.make(&Erased(CrdRelease), "crds", &crds).await;
+        let spec = json!({ "cluster": yard.cluster, "manifest": {
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": { "name": "shop", "namespace": "default" },
+            "spec": { "gatewayClassName": "alb", "listeners": [{ "name": "http", "protocol": "HTTP", "port": 80 }] },
+        }});
+        (yard, spec)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_ready_when_programmed_and_tells_its_service_network() {
+        let (yard, spec) = yard().await;
+        let cx = yard.ground.cx("a");
+        let kind = Erased(Gateway);
+        kind.create(&cx, &spec).await.expect("applied");
+        let found = kind.find(&cx, &spec, None).await.expect("answered").expect("there");
+        assert!(matches!(found.readiness, Readiness::Pending(_)), "{:?}", found.readiness);
+        assert_eq!(found.spec, spec, "defaults of listeners are left out");
+        let key = kube::key(&yard.key, "gateway.networking.k8s.io", "gateways", "default", "shop");
+        let programmed = status("True", "aws-service-network-arn: arn:aws:vpc-lattice:a");
+        kube::change_status(&mut yard.ground.sandbox.world(), &yard.key, &key, programmed);
+        let found = kind.find(&cx, &spec, None).await.expect("answered").expect("there");
+        assert_eq!(found.readiness, Readiness::Ready);
+        assert_eq!(found.outputs["service_network_arn"], "arn:aws:vpc-lattice:a");
+        assert_eq!(found.outputs["address"], "k8s-a.elb.us-west-2.amazonaws.com");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn leaves_slowly_while_a_finalizer_holds_it() {
+        let (yard, spec) = yard().await;
+        let cx = yard.ground.cx("a");
+        let kind = Erased(Gateway);
+        let id = kind.create(&cx, &spec).await.expect("applied");
+        let key = kube::key(&yard.key, "gateway.networking.k8s.io", "gateways", "default", "shop");
+        kube::add_finalizer(&mut yard.ground.sandbox.world(), &yard.key, &key, "gateway.k8s.aws/alb");
+        kind.delete(&cx, &id, &spec).await.expect("asked");
+        let found = kind.find(&cx, &spec, None).await.expect("answered").expect("there");
+        let Readiness::Leaving(why) = found.readiness else { panic!("{:?}", found.readiness) };
+        assert!(why.contains("gateway.k8s.aws/alb"), "{why}");
+        kube::drop_finalizer(&mut yard.ground.sandbox.world(), &yard.key, &key, "gateway.k8s.aws/alb");
+        assert_eq!(kind.find(&cx, &spec, None).await, Ok(None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_listener_that_the_rules_forbid_is_refused() {
+        let (yard, mut spec) = yard().await;
+        spec["manifest"]["spec"]["listeners"][0]["tls"] =
+            json!({ "mode": "Terminate", "options": { "a": "b" } });
+        let error = Erased(Gateway).create(&yard.ground.cx("a"), &spec).await.expect_err("HTTP has no TLS");
+        assert_eq!(error.sort, ErrorSort::Invalid);
+        assert!(error.message.contains("tls must not be specified"), "{error}");
+    }
+}

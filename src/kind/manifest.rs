@@ -1,0 +1,187 @@
+//! What the kinds of Kubernetes objects share: a manifest in a cluster, found, applied and deleted. Not a kind.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+use super::projection::project;
+use super::{Ownership, Readiness};
+use crate::cloud::{CloudError, CloudResult, ClusterRef, Cx, ErrorSort, ObjectRef};
+
+/// The annotation that says whose state made an object.
+const LINEAGE: &str = "stack/lineage";
+/// The annotation that says which address an object has in that state.
+const ADDRESS: &str = "stack/address";
+
+/// An object as it should be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Where it is.
+    pub cluster: ClusterRef,
+    /// What of it is wanted.
+    pub manifest: Json,
+}
+
+/// An object as it is.
+pub(super) struct Live {
+    /// By which it is found again.
+    pub(super) id: String,
+    /// What it is, in the words of the manifest.
+    pub(super) spec: Spec,
+    /// All of it.
+    pub(super) object: Json,
+    /// Whose it is.
+    pub(super) owner: Ownership,
+}
+
+impl Live {
+    /// The uid.
+    pub(super) fn uid(&self) -> String {
+        self.object["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// That it is being deleted, if it is, with the finalizers that hold it.
+    pub(super) fn leaving(&self) -> Option<Readiness> {
+        let metadata = &self.object["metadata"];
+        if metadata["deletionTimestamp"].is_null() {
+            return None;
+        }
+        let finalizers = metadata["finalizers"].as_array().into_iter().flatten().filter_map(Json::as_str);
+        let finalizers: Vec<&str> = finalizers.collect();
+        Some(Readiness::Leaving(if finalizers.is_empty() {
+            "it is being deleted".to_owned()
+        } else {
+            format!("it is being deleted and waits for its finalizers {}", finalizers.join(", "))
+        }))
+    }
+
+    /// A condition of its status.
+    pub(super) fn condition(&self, kind: &str) -> Option<&Json> {
+        condition(&self.object["status"]["conditions"], kind)
+    }
+}
+
+/// The condition of a type in a list of conditions.
+pub(super) fn condition<'a>(conditions: &'a Json, kind: &str) -> Option<&'a Json> {
+    conditions.as_array()?.iter().find(|condition| condition["type"] == kind)
+}
+
+/// Reason and message of a condition, for people.
+pub(super) fn words(condition: &Json) -> String {
+    let text = |name: &str| condition[name].as_str().unwrap_or_default();
+    match (text("reason"), text("message")) {
+        (reason, "") => reason.to_owned(),
+        ("", message) => message.to_owned(),
+        (reason, message) => format!("{reason}: {message}"),
+    }
+}
+
+fn object(spec: &Spec) -> CloudResult<ObjectRef> {
+    ObjectRef::of(&spec.manifest).map_err(|what| CloudError::new(ErrorSort::Invalid, "manifest", what))
+}
+
+/// `Deployment.apps/shop/cart`, `Namespace/shop`.
+pub(super) fn id(object: &ObjectRef) -> String {
+    let ObjectRef { kind, namespace, name, .. } = object;
+    let group = object.group();
+    let kind = if group.is_empty() { kind.clone() } else { format!("{kind}.{group}") };
+    if namespace.is_empty() { format!("{kind}/{name}") } else { format!("{kind}/{namespace}/{name}") }
+}
+
+/// Looks for the object. A cluster that is not there has none.
+pub(super) async fn find(cx: &Cx, spec: &Spec) -> CloudResult<Option<Live>> {
+    let object = object(spec)?;
+    let objects = match cx.objects(&spec.cluster).await {
+        Ok(objects) => objects,
+        Err(error) if matches!(error.sort, ErrorSort::NotFound | ErrorSort::NotYet) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Some(live) = objects.get(&object).await? else { return Ok(None) };
+    Ok(Some(told(spec, &object, live)))
+}
+
+/// A live object in the words of its manifest.
+pub(super) fn told(spec: &Spec, object: &ObjectRef, live: Json) -> Live {
+    let owner = owner(&live);
+    let seen = project(&readable(&live, &spec.manifest), &spec.manifest);
+    let manifest = without_owner(seen, &spec.manifest);
+    Live { id: id(object), spec: Spec { cluster: spec.cluster.clone(), manifest }, object: live, owner }
+}
+
+/// A Secret that was written with `stringData` is told with it.
+fn readable(live: &Json, wanted: &Json) -> Json {
+    let mut live = live.clone();
+    if live["kind"] == "Secret"
+        && let Some(texts) = wanted["stringData"].as_object()
+    {
+        let decode = |name: &String| {
+            let bytes = STANDARD.decode(live["data"][name].as_str()?).ok()?;
+            Some((name.clone(), Json::from(String::from_utf8(bytes).ok()?)))
+        };
+        let texts: Map<String, Json> = texts.keys().filter_map(decode).collect();
+        live["stringData"] = Json::Object(texts);
+    }
+    live
+}
+
+fn owner(live: &Json) -> Ownership {
+    let text = |name: &str| live["metadata"]["annotations"][name].as_str().map(str::to_owned);
+    match (text(LINEAGE), text(ADDRESS)) {
+        (Some(lineage), Some(address)) => Ownership::Tagged { lineage, address },
+        _ => Ownership::Untagged,
+    }
+}
+
+fn without_owner(mut seen: Json, wanted: &Json) -> Json {
+    if let Some(annotations) = seen["metadata"]["annotations"].as_object_mut() {
+        annotations.remove(LINEAGE);
+        annotations.remove(ADDRESS);
+        if annotations.is_empty()
+            && wanted["metadata"]["annotations"].is_null()
+            && let Some(metadata) = seen["metadata"].as_object_mut()
+        {
+            metadata.remove("annotations");
+        }
+    }
+    if let Some(metadata) = seen["metadata"].as_object_mut() {
+        metadata.retain(|_, value| !value.is_null());
+    }
+    seen
+}
+
+/// Applies the manifest and says the id. A cluster, namespace or CRD that is not there yet gives `NotYet`.
+pub(super) async fn apply(cx: &Cx, spec: &Spec) -> CloudResult<String> {
+    let object = object(spec)?;
+    let mut manifest = spec.manifest.clone();
+    manifest["metadata"]["annotations"][LINEAGE] = Json::from(cx.lineage());
+    manifest["metadata"]["annotations"][ADDRESS] = Json::from(cx.address().to_string());
+    let objects = cx.objects(&spec.cluster).await.map_err(|error| match error.sort {
+        ErrorSort::NotFound => error.meaning(ErrorSort::NotYet),
+        _ => error,
+    })?;
+    let live = objects.apply(&manifest, false).await?;
+    if !live["metadata"]["deletionTimestamp"].is_null() {
+        let words = "the object of this name is still being deleted";
+        return Err(CloudError::new(ErrorSort::NotYet, format!("PATCH {}", id(&object)), words));
+    }
+    Ok(id(&object))
+}
+
+/// Deletes the object, unless it is another state's. What is gone is success, its cluster included.
+pub(super) async fn delete(cx: &Cx, spec: &Spec) -> CloudResult<()> {
+    let object = object(spec)?;
+    let Some(live) = find(cx, spec).await? else { return Ok(()) };
+    if let Ownership::Tagged { lineage, address } = &live.owner
+        && lineage != cx.lineage()
+    {
+        let words = format!("it belongs to {address} of another state ({lineage})");
+        return Err(CloudError::new(ErrorSort::Denied, format!("DELETE {}", id(&object)), words));
+    }
+    if live.leaving().is_some() {
+        return Ok(());
+    }
+    let objects = cx.objects(&spec.cluster).await?;
+    objects.delete(&object, Some(&live.uid())).await
+}

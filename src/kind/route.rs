@@ -1,0 +1,204 @@
+//! A route of a Gateway: HTTPRoute, GRPCRoute, TLSRoute, TCPRoute or UDPRoute.
+//!
+//! The Lattice controller makes a Lattice service of it and writes its name and ARN into annotations; the AWS Load
+//! Balancer Controller makes rules and target groups, which go with the Gateway or soon after the route.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::manifest::{self, Live, Spec, condition, words};
+use super::{Found, FoundOf, Kind, Readiness};
+use crate::cloud::{Absent, Clients, CloudResult, ClusterRef, Cx, Named};
+use crate::shape::{Shape, Timing};
+
+/// The kind.
+pub struct Route;
+
+/// Where the Lattice controller writes the name of the service.
+const DOMAIN: &str = "application-networking.k8s.aws/lattice-assigned-domain-name";
+/// Where it writes the ARN.
+const ARN: &str = "application-networking.k8s.aws/lattice-service-arn";
+
+/// What a route has once it is accepted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outputs {
+    /// The uid of the object.
+    pub uid: String,
+    /// The name that Lattice gave its service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain_name: Option<String>,
+    /// The hosted zone of that name, for alias records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosted_zone_id: Option<String>,
+    /// The Lattice service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_arn: Option<String>,
+}
+
+impl Kind for Route {
+    const SHAPE: Shape = Shape {
+        fixed: &["cluster", "manifest.kind", "manifest.metadata.name", "manifest.metadata.namespace"],
+        open: &["manifest"],
+        timing: Timing::of(60, 5, 15),
+        ..Shape::managed("route", "route", "kubernetes")
+    };
+    type Spec = Spec;
+    type Outputs = Outputs;
+
+    async fn find(&self, cx: &Cx, spec: &Spec, _: Option<&str>) -> CloudResult<Option<FoundOf<Self>>> {
+        let Some(live) = manifest::find(cx, spec).await? else { return Ok(None) };
+        let outputs = outputs(cx, spec, &live).await?;
+        let readiness = live.leaving().unwrap_or_else(|| readiness(&live));
+        Ok(Some(Found { id: live.id, spec: live.spec, outputs, readiness, owner: live.owner }))
+    }
+
+    async fn create(&self, cx: &Cx, spec: &Spec) -> CloudResult<String> {
+        manifest::apply(cx, spec).await
+    }
+
+    async fn update(&self, cx: &Cx, _: &str, _: &Spec, to: &Spec) -> CloudResult<()> {
+        manifest::apply(cx, to).await.map(drop)
+    }
+
+    async fn delete(&self, cx: &Cx, _: &str, spec: &Spec) -> CloudResult<()> {
+        manifest::delete(cx, spec).await
+    }
+
+    async fn remains(&self, cx: &Cx, spec: &Spec, outputs: Option<&Outputs>) -> CloudResult<Vec<String>> {
+        let Some(arn) = outputs.and_then(|outputs| outputs.service_arn.as_deref()) else {
+            return Ok(Vec::new());
+        };
+        let clients = clients(cx, spec);
+        let mut left = Vec::new();
+        let service = clients.lattice.get_service().service_identifier(arn).send().await;
+        if service.named("VPC Lattice.GetService").or_absent()?.is_some() {
+            left.push(format!("Lattice service {}", arn.rsplit('/').next().unwrap_or(arn)));
+        }
+        left.extend(target_groups(&clients, spec).await?);
+        Ok(left)
+    }
+}
+
+fn clients(cx: &Cx, spec: &Spec) -> Clients {
+    spec.cluster.place().map_or_else(|| cx.clients(), |place| cx.cloud().clients(&place))
+}
+
+/// Every parent must have accepted it and found what it refers to, at its last generation.
+fn readiness(live: &Live) -> Readiness {
+    let wanted = live.object["spec"]["parentRefs"].as_array().map_or(0, Vec::len);
+    let parents: Vec<&Json> = live.object["status"]["parents"].as_array().into_iter().flatten().collect();
+    if parents.len() < wanted || parents.is_empty() {
+        return Readiness::Pending("no controller has accepted it yet".to_owned());
+    }
+    let generation = live.object["metadata"]["generation"].as_i64().unwrap_or(0);
+    for parent in parents {
+        for kind in ["Accepted", "ResolvedRefs"] {
+            match condition(&parent["conditions"], kind) {
+                Some(found) if found["status"] == "True" => {
+                    if found["observedGeneration"].as_i64().is_some_and(|seen| seen < generation) {
+                        return Readiness::Pending(
+                            "its controller has not seen the last change yet".to_owned(),
+                        );
+                    }
+                }
+                Some(found) => return Readiness::Pending(format!("{kind} does not hold: {}", words(found))),
+                None => return Readiness::Pending(format!("its parent has not said {kind} yet")),
+            }
+        }
+    }
+    Readiness::Ready
+}
+
+async fn outputs(cx: &Cx, spec: &Spec, live: &Live) -> CloudResult<Outputs> {
+    let text = |name: &str| live.object["metadata"]["annotations"][name].as_str().map(str::to_owned);
+    let (domain_name, service_arn) = (text(DOMAIN), text(ARN));
+    let hosted_zone_id = match &service_arn {
+        Some(arn) => zone(&clients(cx, spec), arn).await?,
+        None => None,
+    };
+    Ok(Outputs { uid: live.uid(), domain_name, hosted_zone_id, service_arn })
+}
+
+async fn zone(clients: &Clients, arn: &str) -> CloudResult<Option<String>> {
+    let answer = clients.lattice.get_service().service_identifier(arn).send().await;
+    let found = answer.named("VPC Lattice.GetService").or_absent()?;
+    let entry = found.as_ref().and_then(|service| service.dns_entry());
+    Ok(entry.and_then(|entry| entry.hosted_zone_id().map(str::to_owned)))
+}
+
+/// The target groups that the Lattice controller made for the route and that are still there, by their tags.
+async fn target_groups(clients: &Clients, spec: &Spec) -> CloudResult<Vec<String>> {
+    let ClusterRef::Eks { eks, .. } = &spec.cluster else { return Ok(Vec::new()) };
+    let text = |name: &str| spec.manifest["metadata"][name].as_str().unwrap_or("default").to_owned();
+    let marks =
+        [("ClusterName", eks.clone()), ("RouteName", text("name")), ("RouteNamespace", text("namespace"))];
+    let mut left = Vec::new();
+    let mut pages = clients.lattice.list_target_groups().into_paginator().items().send();
+    while let Some(group) = pages.next().await {
+        let group = group.named("VPC Lattice.ListTargetGroups")?;
+        let Some(arn) = group.arn().filter(|_| group.name().is_some_and(|name| name.starts_with("k8s-")))
+        else {
+            continue;
+        };
+        let answer = clients.lattice.list_tags_for_resource().resource_arn(arn).send().await;
+        let Some(answer) = answer.named("VPC Lattice.ListTagsForResource").or_absent()? else { continue };
+        let tags = answer.tags();
+        let has = |(name, value): &(&str, String)| {
+            let key = format!("application-networking.k8s.aws/{name}");
+            tags.and_then(|tags| tags.get(&key)) == Some(value)
+        };
+        if marks.iter().all(has) {
+            left.push(format!("Lattice target group {}", group.name().unwrap_or(arn)));
+        }
+    }
+    Ok(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::kind::conformance::Yard;
+    use crate::kind::{AnyKind, Erased, crd_release::CrdRelease};
+    use crate::sandbox::kube;
+
+    #[tokio::test(start_paused = true)]
+    async fn is_ready_when_every_parent_accepted_it_and_resolved_its_references() {
+        let yard = Yard::new();
+        let crds = json!({
+            "cluster": yard.cluster, "release": "gateway-api", "version": "1.6.1",
+            "crds": ["httproutes.gateway.networking.k8s.io"],
+        });
+        yard.ground.make(&Erased(CrdRelease), "crds", &crds).await;
+        let spec = json!({ "cluster": yard.cluster, "manifest": {
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": { "name": "cart", "namespace": "default" },
+            "spec": {
+                "parentRefs": [{ "name": "core" }], "hostnames": ["cart.example.com"],
+                "rules": [{ "backendRefs": [{ "name": "cart", "port": 80, "weight": 9 }] }],
+            },
+        }});
+        let kind = Erased(Route);
+        let cx = yard.ground.cx("a");
+        kind.create(&cx, &spec).await.expect("applied");
+        let found = kind.find(&cx, &spec, None).await.expect("answered").expect("there");
+        assert_eq!(found.spec, spec, "defaults of rules are left out");
+        assert!(matches!(found.readiness, Readiness::Pending(_)));
+        let key = kube::key(&yard.key, "gateway.networking.k8s.io", "httproutes", "default", "cart");
+        for (resolved, readiness) in [
+            ("False", Readiness::Pending("ResolvedRefs does not hold: BackendNotFound: no cart".into())),
+            ("True", Readiness::Ready),
+        ] {
+            let conditions = json!([
+                { "type": "Accepted", "status": "True", "observedGeneration": 1 },
+                { "type": "ResolvedRefs", "status": resolved, "reason": "BackendNotFound", "message": "no cart" },
+            ]);
+            let status =
+                json!({ "parents": [{ "parentRef": { "name": "core" }, "conditions": conditions }] });
+            kube::change_status(&mut yard.ground.sandbox.world(), &yard.key, &key, status);
+            let found = kind.find(&cx, &spec, None).await.expect("answered").expect("there");
+            assert_eq!(found.readiness, readiness);
+        }
+    }
+}
