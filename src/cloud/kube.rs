@@ -1,6 +1,8 @@
 //! The way to clusters: one client a cluster and run, made by one DescribeCluster or from a kubeconfig file.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +17,8 @@ use super::line::{Caller, Line, Wire};
 use super::{Cloud, CloudError, CloudResult, ClusterRef, Cx, ErrorSort, Named, Objects};
 use crate::graph::Place;
 
+/// How long it is taken for granted that a cluster is not there.
+const FAILURE: Duration = Duration::from_secs(3);
 /// How often a download is sent elsewhere at most.
 const REDIRECTS: usize = 5;
 
@@ -38,7 +42,27 @@ impl Cloud {
             let mut clusters = self.0.clusters.lock().unwrap_or_else(PoisonError::into_inner);
             clusters.entry(cluster.clone()).or_default().clone()
         };
-        cell.get_or_try_init(|| self.connect(cluster)).await.cloned()
+        cell.get_or_try_init(|| self.reach(cluster)).await.cloned()
+    }
+
+    /// Connects, unless that failed just now: a plan asks for every object of a cluster that is not there yet.
+    async fn reach(&self, cluster: &ClusterRef) -> CloudResult<Objects> {
+        let now = self.clock().elapsed();
+        let held = |failed: &BTreeMap<ClusterRef, (Duration, CloudError)>| failed.get(cluster).cloned();
+        let before = held(&self.0.unreached.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some((at, error)) = before
+            && now < at + FAILURE
+        {
+            return Err(error);
+        }
+        let reached = self.connect(cluster).await;
+        if let Err(error) = &reached
+            && matches!(error.sort, ErrorSort::NotFound | ErrorSort::NotYet)
+        {
+            let mut failed = self.0.unreached.lock().unwrap_or_else(PoisonError::into_inner);
+            failed.insert(cluster.clone(), (self.clock().elapsed(), error.clone()));
+        }
+        reached
     }
 
     /// Forgets how a cluster was reached: for one that is made again under its name.
@@ -68,7 +92,9 @@ impl Cloud {
             (Caller::Fixed(_), Wire::Network(_)) => Caller::Wire,
             (caller, _) => caller,
         };
-        let line = Arc::new(Line { cloud: self.clone(), wire, caller, token: Mutex::default() });
+        let line =
+            Line { cloud: self.clone(), cluster: cluster.clone(), wire, caller, token: Mutex::default() };
+        let line = Arc::new(line);
         let service = tower::service_fn(move |request| {
             let line = line.clone();
             async move { line.send(request).await }
@@ -87,8 +113,9 @@ impl Cloud {
         let endpoint = cluster.endpoint().ok_or_else(|| missing("endpoint"))?;
         let authority = cluster.certificate_authority().and_then(|authority| authority.data());
         let url: Uri = endpoint.parse().map_err(|_| missing("endpoint that can be read"))?;
+        let secure = url.scheme_str() != Some("http");
         let mut config = kube::Config::new(url);
-        if let Some(authority) = authority {
+        if let Some(authority) = authority.filter(|_| secure) {
             let pem = STANDARD.decode(authority).map_err(|error| broken(name, &error))?;
             config.root_cert = Some(certificates(&pem));
         }
@@ -207,6 +234,51 @@ mod tests {
         let found = objects.get(&namespace()).await.expect("it is answered").expect("it is there");
         assert_eq!(found["status"]["phase"], "Active");
         assert_eq!(yard.ground.cloud.calls().by_operation()["Kubernetes.GET namespaces"], 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_eks_cluster_is_described_once_and_found_again_when_it_is_another() {
+        let yard = Yard::new();
+        let cloud = &yard.ground.cloud;
+        for _ in 0..3 {
+            let objects = cloud.objects(&eks()).await.expect("it is reached");
+            objects.get(&namespace()).await.expect("it is answered");
+        }
+        assert_eq!(cloud.calls().by_operation()["EKS.DescribeCluster"], 1);
+        yard.ground.sandbox.world().change(&yard.key, |cluster| {
+            cluster["_id"] = json!("ffff");
+            cluster["endpoint"] = json!("https://FFFF.gr7.us-west-2.eks.amazonaws.com");
+        });
+        let error =
+            cloud.objects(&eks()).await.expect("held").get(&namespace()).await.expect_err("it is gone");
+        assert_eq!(error.sort, ErrorSort::Unreachable, "{error}");
+        cloud.objects(&eks()).await.expect("it is reached").get(&namespace()).await.expect("it is answered");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cluster_that_is_not_there_is_asked_for_once_in_a_while() {
+        let yard = Yard::new();
+        let cloud = &yard.ground.cloud;
+        let other = ClusterRef::Eks { eks: "other".into(), region: "us-west-2".into(), account: None };
+        for _ in 0..5 {
+            let error = cloud.objects(&other).await.map(drop).expect_err("it is not there");
+            assert_eq!(error.sort, ErrorSort::NotFound);
+        }
+        assert_eq!(cloud.calls().by_operation()["EKS.DescribeCluster"], 1);
+        cloud.clock().sleep(FAILURE).await;
+        cloud.objects(&other).await.map(drop).expect_err("it is not there");
+        assert_eq!(cloud.calls().by_operation()["EKS.DescribeCluster"], 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_for_another_cluster_does_not_open_this_one() {
+        let yard = Yard::new();
+        let place = eks().place().expect("it has a place");
+        let config = kube::Config::new(yard.endpoint().parse().expect("an address"));
+        let objects =
+            yard.ground.cloud.wired(&eks(), config, Caller::Eks(place, "other".into())).expect("wired");
+        let error = objects.get(&namespace()).await.expect_err("it is refused");
+        assert_eq!((error.sort, error.code.as_str()), (ErrorSort::Denied, "Unauthorized"));
     }
 
     #[tokio::test(start_paused = true)]

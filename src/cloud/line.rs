@@ -11,7 +11,7 @@ use kube::client::Body;
 
 use super::token::FRESH;
 use super::watchman::Stopped;
-use super::{Cloud, CloudError};
+use super::{Cloud, CloudError, ClusterRef};
 use crate::door::{Door, Lost};
 use crate::graph::Place;
 
@@ -41,6 +41,7 @@ pub(super) enum Caller {
 /// The way of a request to one cluster.
 pub(super) struct Line {
     pub(super) cloud: Cloud,
+    pub(super) cluster: ClusterRef,
     pub(super) wire: Wire,
     pub(super) caller: Caller,
     pub(super) token: Mutex<Option<(Duration, String)>>,
@@ -49,7 +50,8 @@ pub(super) struct Line {
 type Answered = Response<crate::door::Body>;
 
 impl Line {
-    /// Sends a request, up to five times if it may be repeated.
+    /// Sends a request, up to five times if it may be repeated. A cluster that does not answer, or does not know us,
+    /// may be another one by now: how it was reached is forgotten.
     pub(super) async fn send(&self, request: Request<Body>) -> Result<Answered, Lost> {
         if !self.cloud.access().allows_kubernetes(request.method(), request.uri()) {
             return Err(Stopped(format!("Kubernetes.{}", name(request.method(), request.uri()))).into());
@@ -59,7 +61,12 @@ impl Line {
         let mut attempt = 1;
         loop {
             let answer = self.once(&parts, &body).await;
-            let Some(wait) = again(&parts.method, attempt, &answer) else { return answer };
+            let Some(wait) = again(&parts.method, attempt, &answer) else {
+                if answer.as_ref().map_or(true, |answer| answer.status() == StatusCode::UNAUTHORIZED) {
+                    self.cloud.forget(&self.cluster);
+                }
+                return answer;
+            };
             attempt += 1;
             self.cloud.clock().sleep(wait).await;
         }

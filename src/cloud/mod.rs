@@ -50,6 +50,7 @@ struct Shared {
     calls: Calls,
     clients: Mutex<BTreeMap<Place, Clients>>,
     clusters: Mutex<BTreeMap<ClusterRef, Arc<tokio::sync::OnceCell<Objects>>>>,
+    unreached: Mutex<BTreeMap<ClusterRef, (std::time::Duration, CloudError)>>,
 }
 
 impl Cloud {
@@ -60,6 +61,7 @@ impl Cloud {
             calls: Calls::default(),
             clients: Mutex::default(),
             clusters: Mutex::default(),
+            unreached: Mutex::default(),
         }))
     }
 

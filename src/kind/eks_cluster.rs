@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Found, Kind, Readiness};
 use crate::cloud::eks::{self, ClusterOutputs, ClusterState};
-use crate::cloud::{Absent, CloudResult, Cx, Named, split_tags};
+use crate::cloud::{Absent, CloudResult, ClusterRef, Cx, Named, split_tags};
 use crate::shape::{Recovery, Shape, Timing};
 
 /// The kind.
@@ -79,6 +79,7 @@ impl Kind for EksCluster {
     }
 
     async fn create(&self, cx: &Cx, spec: &Spec) -> CloudResult<String> {
+        forget(cx, &spec.name);
         let vpc = VpcConfigRequest::builder()
             .set_subnet_ids(Some(spec.subnet_ids.clone()))
             .endpoint_public_access(spec.public_endpoint)
@@ -129,6 +130,7 @@ impl Kind for EksCluster {
     }
 
     async fn delete(&self, cx: &Cx, id: &str, _: &Spec) -> CloudResult<()> {
+        forget(cx, id);
         let call = cx.clients().eks.delete_cluster().name(id).send().await.named("EKS.DeleteCluster");
         call.or_absent().map(drop)
     }
@@ -141,6 +143,12 @@ fn readiness(name: &str, state: ClusterState) -> Readiness {
         ClusterState::Failed(why) => Readiness::Broken(format!("cluster {name} is {why}")),
         ClusterState::Deleting => Readiness::Leaving(format!("cluster {name} is DELETING")),
     }
+}
+
+/// Another cluster of this name is reached another way.
+fn forget(cx: &Cx, name: &str) {
+    let (region, account) = (cx.region().to_owned(), cx.place().account.clone());
+    cx.cloud().forget(&ClusterRef::Eks { eks: name.to_owned(), region, account });
 }
 
 async fn configure(cx: &Cx, name: &str, vpc: VpcConfigRequest) -> CloudResult<()> {

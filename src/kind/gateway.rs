@@ -6,14 +6,19 @@
 
 use aws_sdk_elasticloadbalancingv2::types::TagDescription;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
 use super::manifest::{self, Live, Spec, words};
 use super::{Found, FoundOf, Kind, Readiness};
+use crate::cloud::ec2::filter;
 use crate::cloud::{Absent, CloudResult, ClusterRef, Cx, ErrorSort, Named};
 use crate::shape::{Shape, Timing};
 
 /// The kind.
 pub struct Gateway;
+
+/// The tags that name the Gateway on what the load balancer controller made for it: `<namespace>/<name>`.
+const STACKS: &[&str] = &["gateway.k8s.aws.alb/stack", "gateway.k8s.aws.nlb/stack"];
 
 /// What a Gateway has once it is programmed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -149,8 +154,7 @@ impl Marks {
         let has = |key: &str, value: &str| {
             tags.tags().iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
         };
-        let of_stack =
-            has("gateway.k8s.aws.alb/stack", &self.stack) || has("gateway.k8s.aws.nlb/stack", &self.stack);
+        let of_stack = STACKS.iter().any(|key| has(key, &self.stack));
         has("elbv2.k8s.aws/cluster", &self.cluster) && of_stack
     }
 }
@@ -192,14 +196,24 @@ async fn load_balancing(cx: &Cx, spec: &Spec, cluster: &str) -> CloudResult<Vec<
     Ok(left)
 }
 
-/// Frontend security groups that still carry the marks: nothing looks for them yet.
-async fn security_groups(_cx: &Cx, _spec: &Spec, _cluster: &str) -> CloudResult<Vec<String>> {
-    Ok(Vec::new())
+/// Frontend security groups that still carry the marks.
+async fn security_groups(cx: &Cx, spec: &Spec, cluster: &str) -> CloudResult<Vec<String>> {
+    let marks = Marks::new(spec, cluster);
+    let ec2 = clients(cx, spec).ec2;
+    let filters = json!({ "Filter": [filter("tag:elbv2.k8s.aws/cluster", [cluster])] });
+    let groups = ec2.pages("DescribeSecurityGroups", filters, "securityGroupInfo").await?;
+    let of_stack = |group: &&Json| {
+        let mut tags = group["tagSet"].as_array().into_iter().flatten();
+        tags.any(|tag| STACKS.iter().any(|key| tag["key"] == *key) && tag["value"] == marks.stack.as_str())
+    };
+    let left = groups.iter().filter(of_stack);
+    Ok(left
+        .map(|group| format!("security group {}", group["groupId"].as_str().unwrap_or_default()))
+        .collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value as Json, json};
 
     use super::*;
     use crate::kind::conformance::Yard;

@@ -16,6 +16,8 @@ pub struct Route;
 
 /// Where the Lattice controller writes the name of the service.
 const DOMAIN: &str = "application-networking.k8s.aws/lattice-assigned-domain-name";
+/// How the Lattice controller calls itself in the status.
+const LATTICE: &str = "application-networking.k8s.aws/gateway-api-controller";
 /// Where it writes the ARN.
 const ARN: &str = "application-networking.k8s.aws/lattice-service-arn";
 
@@ -106,12 +108,23 @@ fn readiness(live: &Live) -> Readiness {
             }
         }
     }
+    if is_lattice(live) && annotation(live, DOMAIN).is_none() {
+        return Readiness::Pending("Lattice has not named its service yet".to_owned());
+    }
     Readiness::Ready
 }
 
+fn is_lattice(live: &Live) -> bool {
+    let mut parents = live.object["status"]["parents"].as_array().into_iter().flatten();
+    parents.any(|parent| parent["controllerName"] == LATTICE)
+}
+
+fn annotation(live: &Live, name: &str) -> Option<String> {
+    live.object["metadata"]["annotations"][name].as_str().map(str::to_owned)
+}
+
 async fn outputs(cx: &Cx, spec: &Spec, live: &Live) -> CloudResult<Outputs> {
-    let text = |name: &str| live.object["metadata"]["annotations"][name].as_str().map(str::to_owned);
-    let (domain_name, service_arn) = (text(DOMAIN), text(ARN));
+    let (domain_name, service_arn) = (annotation(live, DOMAIN), annotation(live, ARN));
     let hosted_zone_id = match &service_arn {
         Some(arn) => zone(&clients(cx, spec), arn).await?,
         None => None,

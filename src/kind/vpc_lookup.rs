@@ -41,6 +41,8 @@ pub struct Outputs {
     pub public_subnet_ids: Vec<String>,
     /// The other subnets, sorted.
     pub private_subnet_ids: Vec<String>,
+    /// Where clusters and nodes go: the private subnets, or the public ones where there are no others.
+    pub subnet_ids: Vec<String>,
 }
 
 impl Kind for VpcLookup {
@@ -80,8 +82,11 @@ impl Kind for VpcLookup {
 fn outputs(spec: &Spec, vpc: &Json, subnets: &[Json], tables: &[Json]) -> Outputs {
     let mut ids: Vec<String> = subnets.iter().map(|subnet| text(subnet, "subnetId")).collect();
     ids.sort();
-    let (public_subnet_ids, private_subnet_ids) = ids.into_iter().partition(|id| is_public(id, tables));
+    let (public_subnet_ids, private_subnet_ids): (Vec<_>, Vec<_>) =
+        ids.into_iter().partition(|id| is_public(id, tables));
+    let homes = if private_subnet_ids.is_empty() { &public_subnet_ids } else { &private_subnet_ids };
     Outputs {
+        subnet_ids: homes.clone(),
         vpc_id: spec.vpc_id.clone(),
         cidr: text(vpc, "cidrBlock"),
         public_subnet_ids,
@@ -120,6 +125,7 @@ mod tests {
         let outputs = found.expect("answered").expect("there").outputs;
         assert_eq!(outputs["cidr"], "172.31.0.0/16");
         assert_eq!(outputs["private_subnet_ids"], json!([subnet.id]));
+        assert_eq!(outputs["subnet_ids"], json!([subnet.id]));
         assert_eq!(outputs["public_subnet_ids"].as_array().map(Vec::len), Some(3));
     }
 

@@ -3,5 +3,6 @@
 mod boxes;
 mod engine;
 mod scripts;
+mod shop;
 mod support;
 mod tidy;

@@ -1,5 +1,10 @@
 //! Who may come in: bearer tokens that are presigned STS calls, and access entries with an admin policy.
 
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -12,6 +17,8 @@ use crate::sandbox::world::{Key, World};
 
 /// The token of kubeconfig users of a served sandbox.
 pub const STATIC_TOKEN: &str = "sandbox";
+/// The secret of all credentials that the sandbox gives.
+const SECRET: &str = "sandbox";
 /// How old a token may be, in seconds.
 const MOST_AGE: i64 = 15 * 60;
 
@@ -23,7 +30,7 @@ pub(super) fn check(world: &World, cluster: &Key, request: &Request<Bytes>) -> R
     if token == STATIC_TOKEN {
         return Ok(());
     }
-    let principal = principal(world, token).ok_or_else(unauthorized)?;
+    let principal = principal(world, cluster, token).ok_or_else(unauthorized)?;
     if entitled(world, cluster, &principal) {
         return Ok(());
     }
@@ -35,8 +42,8 @@ pub(super) fn check(world: &World, cluster: &Key, request: &Request<Bytes>) -> R
     Err(Refusal::new(403, "Forbidden", message))
 }
 
-/// The ARN of the session that signed a token, if the token holds.
-fn principal(world: &World, token: &str) -> Option<String> {
+/// The ARN of the session that signed a token, if the token holds and is for this cluster.
+fn principal(world: &World, cluster: &Key, token: &str) -> Option<String> {
     let url = URL_SAFE_NO_PAD.decode(token.strip_prefix("k8s-aws-v1.")?).ok()?;
     let url = String::from_utf8(url).ok()?;
     let (address, query) = url.split_once('?')?;
@@ -55,12 +62,56 @@ fn principal(world: &World, token: &str) -> Option<String> {
         return None;
     }
     let credential = find("X-Amz-Credential")?;
-    let account = account_of(credential.split('/').next()?);
-    Some(session_principal(find("X-Amz-Security-Token").as_deref(), &account))
+    let access_key = credential.split('/').next()?;
+    let session = find("X-Amz-Security-Token");
+    if ours(access_key)
+        && signature(&url, access_key, session.clone(), &cluster.id)? != find("X-Amz-Signature")?
+    {
+        return None;
+    }
+    let account = account_of(access_key);
+    Some(session_principal(session.as_deref(), &account))
 }
 
-/// Whether a token was signed within its time: `20260102T030405Z`.
+/// Whether the sandbox gave these credentials: it knows their secret.
+fn ours(access_key: &str) -> bool {
+    access_key == "AKIASANDBOX" || access_key.starts_with("ASIA")
+}
+
+/// The signature that a token for a cluster should have. The name of the cluster is a signed header, not in the URL.
+fn signature(url: &str, access_key: &str, session: Option<String>, cluster: &str) -> Option<String> {
+    let (address, query) = url.split_once('?')?;
+    let find = |wanted: &str| {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.into_iter().find(|(key, _)| *key == wanted).map(|(_, value)| decode(value))
+    };
+    let credential = find("X-Amz-Credential")?;
+    let mut scope = credential.split('/').skip(2);
+    let region = scope.next()?.to_owned();
+    let credentials = Credentials::from_keys(access_key, SECRET, session);
+    let identity = credentials.into();
+    let mut settings = SigningSettings::default();
+    settings.signature_location = SignatureLocation::QueryParams;
+    settings.expires_in = Some(Duration::from_secs(find("X-Amz-Expires")?.parse().ok()?));
+    let signed =
+        SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds(&find("X-Amz-Date")?)?).ok()?);
+    let parameters = SigningParams::builder().identity(&identity).region(&region).name("sts").time(signed);
+    let parameters = parameters.settings(settings).build().ok()?.into();
+    let plain: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("X-Amz-")).collect();
+    let url = format!("{address}?{}", plain.join("&"));
+    let host = url.parse::<http::Uri>().ok()?.authority()?.to_string();
+    let headers = [("host", host.as_str()), ("x-k8s-aws-id", cluster)];
+    let request = SignableRequest::new("GET", &url, headers.into_iter(), SignableBody::Bytes(&[])).ok()?;
+    Some(sign(request, &parameters).ok()?.into_parts().1)
+}
+
+/// Whether a token was signed within its time.
 fn fresh(world: &World, date: &str) -> bool {
+    seconds(date).is_some_and(|signed| (signed - world.wall() / 1000).abs() <= MOST_AGE)
+}
+
+/// A time as signatures write it, `20260102T030405Z`, in seconds since 1970.
+fn seconds(date: &str) -> Option<i64> {
     let digits = |from: usize, to: usize| date.get(from..to).unwrap_or_default();
     let text = format!(
         "{}-{}-{}T{}:{}:{}Z",
@@ -71,8 +122,7 @@ fn fresh(world: &World, date: &str) -> bool {
         digits(11, 13),
         digits(13, 15)
     );
-    let Ok(signed) = text.parse::<jiff::Timestamp>() else { return false };
-    (signed.as_second() - world.wall() / 1000).abs() <= MOST_AGE
+    text.parse::<jiff::Timestamp>().ok().map(|time| time.as_second())
 }
 
 /// Whether an access entry with an admin policy on the whole cluster fits a principal. The ARN of a session does

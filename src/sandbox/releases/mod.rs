@@ -4,6 +4,9 @@
 mod fields;
 mod gateway_api;
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use serde_json::{Value as Json, json};
@@ -19,11 +22,23 @@ pub(super) fn answer(request: &Request<Bytes>) -> Option<Response<Body>> {
     if !HOSTS.contains(&host) {
         return None;
     }
-    let found = file(request.uri().path());
+    let found = held(request.uri().path());
     let status = if found.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
     let mut response = Response::new(full(found.unwrap_or_default()));
     *response.status_mut() = status;
     Some(response)
+}
+
+/// The file at a path. Files are made once: it takes a while to write the schemas down.
+fn held(path: &str) -> Option<Bytes> {
+    static FILES: Mutex<BTreeMap<String, Bytes>> = Mutex::new(BTreeMap::new());
+    let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = files.get(path) {
+        return Some(found.clone());
+    }
+    let made = Bytes::from(file(path)?);
+    files.insert(path.to_owned(), made.clone());
+    Some(made)
 }
 
 /// The file at a path, as YAML documents. There are the releases that the controllers' recipes name, in any version.
@@ -60,7 +75,7 @@ fn file(path: &str) -> Option<String> {
 
 /// JSON is YAML.
 fn yaml(documents: Vec<Json>) -> String {
-    documents.iter().map(|document| format!("---\n{document:#}\n")).collect()
+    documents.iter().map(|document| format!("---\n{document}\n")).collect()
 }
 
 /// A CRD.

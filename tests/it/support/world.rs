@@ -1,6 +1,5 @@
 //! A stack, its state and a sandbox, in simulated time: what `up` and `destroy` do, without the command line.
 
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use stack::change::Verb;
@@ -40,8 +39,27 @@ impl World {
         Cloud::new(Settings::through(self.sandbox.door(), self.sandbox.clock(), "us-west-2", access))
     }
 
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    /// Everything in the sandbox, by table and id.
+    pub fn inventory(&self) -> Vec<String> {
+        self.sandbox
+            .world()
+            .all()
+            .map(|(key, _)| format!("{} {} {}", key.region, key.table, key.id))
+            .collect()
+    }
+
+    /// The addresses of the steps done, in their order.
+    pub fn done(&self) -> Vec<String> {
+        let done = self.events.iter().filter_map(|event| match event {
+            Event::StepDone { address, .. } => Some(address.to_string()),
+            _ => None,
+        });
+        done.collect()
+    }
+
+    /// Lets the cloud's time pass, in seconds: what is only remembered for an hour is forgotten then.
+    pub async fn rest(&self, seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 
     pub fn store(&self) -> Store {
@@ -82,7 +100,7 @@ impl World {
         let (tell, cancel) = watch::channel(Cancel::No);
         let stop = async {
             tokio::time::sleep(stop).await;
-            drop(tell.send(Cancel::Stop));
+            tell.send(Cancel::Stop).expect("the run listens");
             std::future::pending::<()>().await;
         };
         tokio::select! {
@@ -121,7 +139,6 @@ pub fn told(plan: &Plan) -> Vec<String> {
 }
 
 /// The addresses of a verb.
-#[allow(dead_code, reason = "for tests to come")]
 pub fn with(plan: &Plan, verb: Verb) -> Vec<String> {
     plan.changes.iter().filter(|c| c.verb == verb).map(|c| c.address.to_string()).collect()
 }

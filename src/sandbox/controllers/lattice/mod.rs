@@ -1,7 +1,8 @@
 //! The VPC Lattice Gateway API Controller: a Lattice service for each route of its Gateways.
 //!
 //! Here is the order of a pass. Gateways are in `gateways`, routes in `routes`, what is made in Lattice for a route in
-//! `deploy`, how it is taken away in `teardown`, target groups in `groups`, Services for other clusters in `exports`.
+//! `deploy`, how it is taken away in `teardown`, target groups in `groups`, Services for other clusters in `exports`, VPC
+//! associations by policy in `vpc_policies`.
 
 mod deploy;
 mod exports;
@@ -10,6 +11,7 @@ mod groups;
 mod model;
 mod routes;
 mod teardown;
+mod vpc_policies;
 
 use serde_json::{Value as Json, json};
 
@@ -111,6 +113,7 @@ pub(super) fn pass(cluster: &mut Cluster<'_>, wake: &mut Wake) {
         }
     }
     exports::pass(cluster, &owner, wake);
+    vpc_policies::pass(cluster, &owner, wake);
     groups::collect(cluster, &owner, wake);
 }
 

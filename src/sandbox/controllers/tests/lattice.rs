@@ -294,3 +294,31 @@ fn an_export_stays_while_a_route_sends_to_it() {
     assert!(setting.object(export, "shop/inventory").is_none());
     assert!(setting.list("lattice/target-group").is_empty());
 }
+
+#[test]
+fn a_vpc_policy_goes_only_while_its_network_is_there() {
+    let policy = Sort("application-networking.k8s.aws", "vpcassociationpolicies");
+    let mut setting = cart();
+    let target = json!({ "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "core" });
+    let metadata = json!({ "name": "vpc", "namespace": "shop" });
+    let object = json!({ "metadata": metadata, "spec": { "targetRef": target } });
+    setting.apply(policy, object.clone());
+    setting.run(120);
+    assert_eq!(setting.only("lattice/vpc-association")["status"], "ACTIVE");
+    assert_eq!(condition(&setting.the(policy, "shop/vpc"), "Accepted").0, "True");
+    setting.delete(policy, "shop/vpc");
+    setting.run(300);
+    assert!(setting.object(policy, "shop/vpc").is_none());
+    assert!(setting.list("lattice/vpc-association").is_empty());
+
+    setting.apply(policy, object);
+    setting.run(120);
+    let network = setting.only("lattice/service-network");
+    let id = network["id"].as_str().expect("it has one").to_owned();
+    let association = setting.only("lattice/vpc-association")["id"].as_str().map(str::to_owned);
+    setting.world.remove(&Setting::key("lattice/vpc-association", &association.expect("it has one")));
+    setting.world.remove(&Setting::key("lattice/service-network", &id));
+    setting.delete(policy, "shop/vpc");
+    setting.run(3_600);
+    assert!(setting.object(policy, "shop/vpc").is_some(), "its finalizer stays for ever");
+}
