@@ -70,7 +70,7 @@ pub(super) async fn carry(
         teller.tell(&event, run.clock().elapsed().saturating_sub(began), watch.elapsed());
     };
     let outcome = execute(&cloud, run.registry, &mut locked, &plan, options, &mut heard).await;
-    teller.end();
+    teller.end(run.clock().elapsed().saturating_sub(began));
     let outcome = outcome?;
 
     let machine = run.sandbox.then(|| watch.elapsed());

@@ -8,6 +8,8 @@ use super::error::Failure;
 
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
+/// Says where CRD releases are downloaded from instead of their own hosts.
+pub const RELEASES_URL: &str = "STACK_RELEASES_URL";
 const VARIABLE: &str = "STACK_VAR_";
 
 /// The environment variables of the process that are text.
@@ -65,6 +67,9 @@ impl Environment {
         let endpoints: Vec<_> = self.0.iter().filter(|(name, _)| is_endpoint(name)).collect();
         for (name, url) in &endpoints {
             check_endpoint(name, url)?;
+        }
+        if let Some(url) = self.0.get(RELEASES_URL) {
+            check_endpoint(RELEASES_URL, url)?;
         }
         let ignored = self.get(IGNORE).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         match endpoints.first() {

@@ -11,7 +11,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
-use super::environment::Environment;
+use super::environment::{Environment, RELEASES_URL};
 use super::error::{Exit, Failure};
 use crate::clock::Clock;
 use crate::cloud::{Access, Cloud, CloudError, ErrorSort, Named, Settings, retry, timeouts};
@@ -94,7 +94,8 @@ pub(super) async fn real(
         .load()
         .await;
     check_credentials(&sdk).await?;
-    Ok(Settings { sdk, clock, access, accounts: BTreeMap::new(), door: None })
+    let mirror = environment.get(RELEASES_URL).map(str::to_owned);
+    Ok(Settings { sdk, clock, access, accounts: BTreeMap::new(), door: None, mirror })
 }
 
 /// Missing credentials are told before anything is sent.

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::args::{Sandbox as Args, SandboxVerb};
+use super::environment::RELEASES_URL;
 use super::error::{Exit, Failure};
 use super::reach::{CONTENT, SANDBOX, STATE, open_sandbox};
 use super::run::block_on;
 use super::screen::Screen;
 use super::signals;
-use crate::sandbox::serve::Server;
+use crate::sandbox::serve::{RELEASES, Server};
 
 /// The region of who does not say.
 const REGION: &str = "us-west-2";
@@ -56,7 +57,7 @@ fn exports(base_url: &str, kubeconfig: &Path, speed: u32) -> Vec<(&'static str, 
         ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false".to_owned()),
         ("KUBECONFIG", quoted(&kubeconfig.display().to_string())),
         ("STACK_SPEED", speed.to_string()),
-        ("STACK_RELEASES_URL", format!("{base_url}/releases")),
+        (RELEASES_URL, format!("{base_url}{RELEASES}")),
     ]
 }
 

@@ -47,10 +47,16 @@ impl Teller {
         }
     }
 
-    /// Nothing moves any more.
-    pub(super) fn end(&self) {
-        if let Self::Bars(all) = self {
-            all.2.clear();
+    /// Nothing more happens, and nothing moves any more.
+    pub(super) fn end(&mut self, at: Duration) {
+        match self {
+            Self::Lines(screen, lines) => screen.status(|out| lines.write_skipped(out, at)),
+            Self::Bars(all) => {
+                let (screen, lines, bars) = &mut **all;
+                bars.say(&screen.painted(|out| lines.write_skipped(out, at)));
+                bars.clear();
+            }
+            Self::Json(_) | Self::Quiet => {}
         }
     }
 }

@@ -122,11 +122,11 @@ impl Cloud {
         Ok(config)
     }
 
-    /// Fetches a file over HTTPS, following redirects.
+    /// Fetches a file over HTTPS or from the mirror, following redirects.
     pub async fn download(&self, url: &str) -> CloudResult<Bytes> {
         let operation = format!("GET {url}");
         let fail = |sort: ErrorSort, words: String| CloudError::new(sort, operation.clone(), words);
-        let mut at = url.to_owned();
+        let mut at = self.mirrored(url);
         for _ in 0..=REDIRECTS {
             let uri: Uri = at.parse().map_err(|_| fail(ErrorSort::Invalid, format!("{at} is no address")))?;
             self.calls().sent(&format!("Download.{}", uri.host().unwrap_or_default()));
@@ -136,7 +136,7 @@ impl Cloud {
             let elsewhere =
                 response.headers().get(http::header::LOCATION).and_then(|value| value.to_str().ok());
             match (status.is_redirection(), elsewhere) {
-                (true, Some(elsewhere)) => at = elsewhere.to_owned(),
+                (true, Some(elsewhere)) => at = self.mirrored(elsewhere),
                 _ if status.is_success() => {
                     let body = response.into_body().collect().await;
                     return body

@@ -85,6 +85,14 @@ impl Cloud {
         self.0.settings.door.as_ref()
     }
 
+    /// Where a download is asked for.
+    fn mirrored(&self, url: &str) -> String {
+        match (&self.0.settings.mirror, url.strip_prefix("https://")) {
+            (Some(mirror), Some(rest)) => format!("{}/{rest}", mirror.trim_end_matches('/')),
+            _ => url.to_owned(),
+        }
+    }
+
     /// The clients of an account and region; made at first use.
     pub fn clients(&self, place: &Place) -> Clients {
         let mut clients = self.0.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -32,6 +32,8 @@ pub struct Settings {
     pub accounts: BTreeMap<String, SharedCredentialsProvider>,
     /// Where clusters and downloads are reached, if not over the network.
     pub door: Option<Door>,
+    /// Where downloads come from instead of their own hosts: `https://host/path` is asked as `<mirror>/host/path`.
+    pub mirror: Option<String>,
 }
 
 impl Settings {
@@ -49,7 +51,7 @@ impl Settings {
             .retry_config(retry())
             .timeout_config(timeouts())
             .build();
-        Self { sdk, clock, access, accounts: BTreeMap::new(), door: Some(door) }
+        Self { sdk, clock, access, accounts: BTreeMap::new(), door: Some(door), mirror: None }
     }
 }
 

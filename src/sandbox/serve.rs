@@ -19,6 +19,8 @@ use tokio::time::MissedTickBehavior;
 use super::Sandbox;
 use crate::door::{Body, Door, full};
 
+/// Before the host and path of a download.
+pub const RELEASES: &str = "/releases/";
 /// Larger bodies are refused.
 const LARGEST: usize = 64 << 20;
 /// Between two looks at what is due.
@@ -156,7 +158,11 @@ async fn read(
     }
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let absolute = Uri::builder().scheme("http").authority(address.to_string()).path_and_query(path).build();
+    let absolute = match path.strip_prefix(RELEASES) {
+        // What is behind here is asked for as at its own host.
+        Some(rest) => format!("https://{rest}").parse::<Uri>(),
+        None => format!("http://{address}{path}").parse(),
+    };
     parts.uri = absolute.map_err(|error| refuse(StatusCode::BAD_REQUEST, &error.to_string()))?;
     let body = axum::body::to_bytes(body, LARGEST).await;
     let body = body.map_err(|error| refuse(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string()))?;
@@ -187,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answers_aws_on_loopback_and_nobody_under_another_name() {
+    async fn answers_aws_and_downloads_on_loopback_and_nobody_under_another_name() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("kubeconfig");
         let server = Server::bind(Sandbox::fresh(Clock::system(1)), 0).await.expect("binds");
@@ -204,6 +210,11 @@ mod tests {
         };
         let answer = ask(&address, &request(&address)).await;
         assert!(answer.contains("<Account>111122223333</Account>"), "{answer}");
+        let release = "github.com/kubernetes-sigs/gateway-api/releases/download/v1.6.1/standard-install.yaml";
+        let release =
+            format!("GET /releases/{release} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        let downloaded = ask(&address, &release).await;
+        assert!(downloaded.contains("CustomResourceDefinition"), "{downloaded}");
         let refused = ask(&address, &request("evil.example.com")).await;
         assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
         running.abort();

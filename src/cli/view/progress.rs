@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::words::{BOLD, DIM, RED, action_now, action_words, duration, stamp};
+use crate::address::Address;
 use crate::change::Action;
 use crate::execute::event::Event;
 
@@ -17,6 +18,7 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub struct Lines {
     running: BTreeMap<usize, Running>,
+    skipped: Vec<(Option<Address>, Address)>,
 }
 
 #[derive(Debug)]
@@ -36,6 +38,11 @@ impl Lines {
         at: Duration,
         machine: Duration,
     ) -> io::Result<()> {
+        if let Event::StepSkipped { address, because, .. } = event {
+            self.skipped.push((because.clone(), address.clone()));
+            return Ok(());
+        }
+        self.write_skipped(out, at)?;
         let at = format!("{DIM}[{}]{DIM:#}", stamp(at));
         match event {
             Event::RunStarted { .. } => Ok(()),
@@ -75,21 +82,35 @@ impl Lines {
                 let (now, took) = (action_now(*action), duration(*took));
                 writeln!(out, "{at} {RED}!{RED:#} {BOLD}{address}{BOLD:#}  failed {now} it ({took}): {error}")
             }
-            Event::StepSkipped { address, because, .. } => {
-                let why = match because {
-                    Some(failed) => format!("skipped, because {failed} failed"),
-                    None => "not begun".to_owned(),
-                };
-                writeln!(out, "{at} {DIM}. {address}  {why}{DIM:#}")
-            }
+            Event::StepSkipped { .. } => Ok(()),
         }
+    }
+
+    /// Writes what was skipped since the last line, a line a cause. Comes last in a run too.
+    pub fn write_skipped(&mut self, out: &mut dyn Write, at: Duration) -> io::Result<()> {
+        let mut by_cause: BTreeMap<Option<Address>, Vec<Address>> = BTreeMap::new();
+        for (because, address) in std::mem::take(&mut self.skipped) {
+            by_cause.entry(because).or_default().push(address);
+        }
+        for (because, skipped) in by_cause {
+            let what = match skipped.as_slice() {
+                [only] => only.to_string(),
+                [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+                [] => continue,
+            };
+            let why = match because {
+                Some(failed) => format!("skipped, because {failed} failed"),
+                None => "not begun".to_owned(),
+            };
+            writeln!(out, "{DIM}[{}] . {what}  {why}{DIM:#}", stamp(at))?;
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::address::Address;
     use crate::cloud::{CloudError, ErrorSort};
 
     #[test]
@@ -101,6 +122,12 @@ mod tests {
             address: edge.clone(),
             what: "status CREATING".into(),
             elapsed: seconds(elapsed),
+        };
+        let skipped = |name| Event::StepSkipped {
+            step: 2,
+            address: Address::new("gateway", name),
+            action: Action::Create,
+            because: Some(edge.part("addon.vpc-cni")),
         };
         let error = CloudError::new(ErrorSort::Other, "EKS.CreateAddon", "no luck");
         let events = [
@@ -140,28 +167,21 @@ mod tests {
                     took: seconds(2),
                 },
             ),
-            (
-                554,
-                61,
-                Event::StepSkipped {
-                    step: 2,
-                    address: Address::new("gateway", "shop"),
-                    action: Action::Create,
-                    because: Some(edge.part("addon.vpc-cni")),
-                },
-            ),
+            (554, 61, skipped("shop")),
+            (554, 61, skipped("core")),
         ];
         let mut lines = Lines::default();
         let mut out = anstream::StripStream::new(Vec::new());
         for (at, machine, event) in events {
             lines.write(&mut out, &event, seconds(at), seconds(machine)).expect("a vector takes all");
         }
+        lines.write_skipped(&mut out, seconds(554)).expect("a vector takes all");
         insta::assert_snapshot!(String::from_utf8(out.into_inner()).expect("is UTF-8"), @r"
         [00:00]   cluster.edge  creating EKS cluster, which usually takes 10m
         [00:40]   cluster.edge  still creating: status CREATING (40s of usually 10m)
         [09:12] + cluster.edge  created (9m12s)
         [09:14] ! cluster.edge/addon.vpc-cni  failed creating it (2s): EKS.CreateAddon: no luck
-        [09:14] . gateway.shop  skipped, because cluster.edge/addon.vpc-cni failed
+        [09:14] . gateway.shop and 1 more  skipped, because cluster.edge/addon.vpc-cni failed
         ");
     }
 }
