@@ -127,7 +127,7 @@ pub(crate) async fn conforms(ground: &Ground, kind: &dyn AnyKind, first: &Json, 
     assert_eq!(again.id, id, "{name}: found without id is another one");
     match &made.owner {
         Ownership::Tagged { lineage, address } => {
-            assert_eq!((lineage.as_str(), address.as_str()), ("lineage", "test.conforms"))
+            assert_eq!((lineage.as_str(), address.as_str()), ("lineage", "test.conforms"));
         }
         Ownership::Untaggable => {}
         Ownership::Untagged => panic!("{name} does not carry the ownership tags"),
@@ -154,7 +154,7 @@ async fn create(kind: &dyn AnyKind, cx: &Cx, spec: &Json) -> String {
         match kind.create(cx, spec).await {
             Ok(id) => return id,
             Err(error) if error.sort == ErrorSort::NotYet => {
-                cx.cloud().clock().sleep(kind.shape().timing.poll).await
+                cx.cloud().clock().sleep(kind.shape().timing.poll).await;
             }
             Err(error) => panic!("creating {}: {error}", kind.shape().kind),
         }
