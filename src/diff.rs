@@ -51,7 +51,7 @@ impl Walk<'_> {
                 // An empty map that is wanted and is not there at all is no difference.
             }
             (Value::List(items), Json::Array(there)) if self.is_open() => {
-                self.open_list(items, applied, there)
+                self.open_list(items, applied, there);
             }
             (Value::List(_), Json::Null)
                 if wanted.known().is_ok_and(|json| json == Json::Array(Vec::new())) => {}
@@ -132,7 +132,9 @@ fn sorted(items: &[Json]) -> Vec<String> {
 fn exact(shape: &Shape, path: &str, before: &Json, now: &Json, found: &mut Vec<FieldChange>) {
     match (before, now) {
         (Json::Object(a), Json::Object(b)) => {
-            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            // In an open field what was not recorded is somebody else's: a default, another manager's.
+            let more = b.keys().filter(|_| !is_in(shape.open, path));
+            let keys: BTreeSet<&String> = a.keys().chain(more).collect();
             for key in keys {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 exact(shape, &path, &before[key], &now[key], found);
@@ -204,6 +206,14 @@ mod tests {
         let wanted = Value::map([("cidr", Value::reference(&Address::new("network", "a"), "cidr"))]);
         let found = by_opinion(&SHAPE, &wanted, None, &json!({"cidr": "a"}));
         assert!(found[0].fixed && found[0].path == "cidr");
+    }
+
+    #[test]
+    fn drift_passes_over_what_others_added_to_an_open_field() {
+        let before = json!({"manifest": {"refs": [{"name": "a", "weight": 9}]}});
+        let now = json!({"manifest": {"refs": [{"name": "a", "weight": 3, "group": ""}]}});
+        let found: Vec<_> = exactly(&SHAPE, &before, &now).into_iter().map(|change| change.path).collect();
+        assert_eq!(found, ["manifest.refs.0.weight"]);
     }
 
     #[test]

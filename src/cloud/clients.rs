@@ -28,7 +28,6 @@ pub struct Clients {
     /// Who we are.
     pub sts: aws_sdk_sts::Client,
     pub(crate) sdk: SdkConfig,
-    pub(crate) watchman: Watchman,
 }
 
 macro_rules! client {
@@ -53,7 +52,6 @@ impl Clients {
             route53: client!(aws_sdk_route53, sdk, watchman),
             sts: client!(aws_sdk_sts, sdk, watchman),
             sdk: sdk.clone(),
-            watchman,
         }
     }
 }

@@ -4,7 +4,6 @@ use std::error::Error;
 use std::fmt;
 
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 use serde::{Deserialize, Serialize};
@@ -136,11 +135,10 @@ where
     let request_id = error.request_id().map(str::to_owned);
     if let Some(service) = error.as_service_error() {
         let code = service.code().unwrap_or_default();
-        let message =
-            service.message().map_or_else(|| DisplayErrorContext(service).to_string(), str::to_owned);
+        let message = service.message().map_or_else(|| in_words(service), str::to_owned);
         return CloudError::answered(operation, code, message, request_id);
     }
-    let words = DisplayErrorContext(error).to_string();
+    let words = in_words(error);
     let sort = match error {
         SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => ErrorSort::Unreachable,
         _ if words.contains("this command only reads") => ErrorSort::Bug,
@@ -148,6 +146,20 @@ where
         _ => ErrorSort::Other,
     };
     CloudError { request_id, ..CloudError::new(sort, operation, words) }
+}
+
+/// An error and what caused it, each once: clients like to repeat the words of their cause.
+fn in_words(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut at = error.source();
+    while let Some(cause) = at {
+        let more = cause.to_string();
+        if !words.contains(&more) {
+            words = format!("{words}: {more}");
+        }
+        at = cause.source();
+    }
+    words
 }
 
 /// What a code means, by the words the services share.

@@ -106,7 +106,7 @@ impl Store {
         if torn {
             journal.set_len(length).map_err(disk("cannot mend", &path))?;
         }
-        Ok(Locked { store: self.clone(), state, journal, _lock: lock, torn })
+        Ok(Locked { store: self.clone(), state, journal, lock, torn })
     }
 
     fn take_lock(&self, who: &str) -> Result<File, StoreError> {
@@ -203,8 +203,16 @@ pub struct Locked {
     store: Store,
     state: State,
     journal: File,
-    _lock: File,
+    lock: File,
     torn: bool,
+}
+
+impl Drop for Locked {
+    /// Closing the file is not enough: a process that is just being started may hold a copy of it for a moment.
+    fn drop(&mut self) {
+        // A lock that cannot be given back goes with the process.
+        let _ = self.lock.unlock();
+    }
 }
 
 impl Locked {
