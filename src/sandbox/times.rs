@@ -45,7 +45,7 @@ fn within(json: &mut Json, millis: i64) {
 fn moved(text: &str, millis: i64) -> Option<String> {
     let at: jiff::Timestamp = text.parse().ok()?;
     let moved = at.checked_add(jiff::SignedDuration::from_millis(millis)).ok()?;
-    let digits = text.len().checked_sub(21).unwrap_or_default();
+    let digits = text.len().saturating_sub(21);
     Some(format!("{moved:.digits$}"))
 }
 
