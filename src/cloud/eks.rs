@@ -1,13 +1,11 @@
 //! What everything in EKS has in common: tags by ARN, what its errors mean, and what a cluster tells of itself.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_eks::types::{Cluster, ClusterStatus};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde::{Deserialize, Serialize};
 
-use super::{CloudError, CloudResult, Cx, ErrorSort, Named};
+use super::{CloudError, CloudResult, Cx, ErrorSort, Named, Tags, tag_changes};
 
 /// What EKS gives a cluster. Texts are empty until EKS knows them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -127,21 +125,15 @@ pub fn is_so_already(error: &CloudError) -> bool {
 }
 
 /// Changes the user's tags of something in EKS.
-pub async fn retag(
-    cx: &Cx,
-    arn: &str,
-    from: &BTreeMap<String, String>,
-    to: &BTreeMap<String, String>,
-) -> CloudResult<()> {
+pub async fn retag(cx: &Cx, arn: &str, from: &Tags, to: &Tags) -> CloudResult<()> {
     let eks = cx.clients().eks;
-    let gone: Vec<String> = from.keys().filter(|key| !to.contains_key(*key)).cloned().collect();
+    let (set, gone) = tag_changes(from, to);
     if !gone.is_empty() {
         let call = eks.untag_resource().resource_arn(arn).set_tag_keys(Some(gone));
         call.send().await.named("EKS.UntagResource")?;
     }
-    if to.iter().any(|(key, value)| from.get(key) != Some(value)) {
-        let all = to.clone().into_iter().collect();
-        let call = eks.tag_resource().resource_arn(arn).set_tags(Some(all));
+    if !set.is_empty() {
+        let call = eks.tag_resource().resource_arn(arn).set_tags(Some(set.into_iter().collect()));
         call.send().await.named("EKS.TagResource")?;
     }
     Ok(())

@@ -110,7 +110,10 @@ impl Kind for EksAccessEntry {
             .send()
             .await
             .named("EKS.CreateAccessEntry")
-            .map_err(eks::maybe_not_yet)?;
+            // A role may be too new to be seen; a session never becomes a principal.
+            .map_err(
+                |error| if spec.principal_arn.contains(":iam:") { eks::maybe_not_yet(error) } else { error },
+            )?;
         Ok(format!("{}/{}", spec.cluster, spec.principal_arn))
     }
 
@@ -204,12 +207,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_session_or_an_unknown_role_is_no_principal() {
         let ground = ground_with_cluster("edge").await;
-        for principal in
-            ["arn:aws:sts::111122223333:assumed-role/Engineer/sandbox".to_owned(), role("nobody")]
-        {
+        let session = "arn:aws:sts::111122223333:assumed-role/Engineer/sandbox".to_owned();
+        for (principal, sort) in [(session, ErrorSort::Invalid), (role("nobody"), ErrorSort::NotYet)] {
             let spec = json!({"cluster": "edge", "principal_arn": principal});
             let error = KIND.create(&ground.cx("e"), &spec).await.expect_err("refused");
-            assert_eq!((error.sort, error.code.as_str()), (ErrorSort::NotYet, "InvalidParameterException"));
+            assert_eq!((error.sort, error.code.as_str()), (sort, "InvalidParameterException"));
         }
     }
 

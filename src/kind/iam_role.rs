@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{Found, Kind, Readiness};
-use crate::cloud::{Absent, CloudError, CloudResult, Cx, Named, policy, split_tags};
+use crate::cloud::{Absent, CloudError, CloudResult, Cx, Named, Tags, policy, split_tags, tag_changes};
 use crate::shape::{Shape, Timing};
 
 /// The kind.
@@ -184,24 +184,19 @@ async fn write(
     Ok(())
 }
 
-async fn retag(
-    cx: &Cx,
-    name: &str,
-    from: &BTreeMap<String, String>,
-    to: &BTreeMap<String, String>,
-) -> CloudResult<()> {
+async fn retag(cx: &Cx, name: &str, from: &Tags, to: &Tags) -> CloudResult<()> {
     let iam = cx.clients().iam;
-    let gone: Vec<String> = from.keys().filter(|key| !to.contains_key(*key)).cloned().collect();
+    let (set, gone) = tag_changes(from, to);
     if !gone.is_empty() {
         iam.untag_role().role_name(name).set_tag_keys(Some(gone)).send().await.named("IAM.UntagRole")?;
     }
-    if to.iter().any(|(key, value)| from.get(key) != Some(value)) {
-        iam.tag_role().role_name(name).set_tags(Some(tags(to)?)).send().await.named("IAM.TagRole")?;
+    if !set.is_empty() {
+        iam.tag_role().role_name(name).set_tags(Some(tags(&set)?)).send().await.named("IAM.TagRole")?;
     }
     Ok(())
 }
 
-fn tags(all: &BTreeMap<String, String>) -> CloudResult<Vec<Tag>> {
+fn tags(all: &Tags) -> CloudResult<Vec<Tag>> {
     let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
     all.iter().map(tag).collect::<Result<_, _>>().map_err(|e| CloudError::broken_contract("iam_role", e))
 }

@@ -5,20 +5,20 @@
 
 mod acm_certificate;
 mod acm_issued;
-pub mod caller_lookup;
+mod caller_lookup;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod crd_release;
-pub mod eks_access_entry;
-pub mod eks_addon;
-pub mod eks_cluster;
-pub mod eks_cluster_lookup;
-pub mod eks_node_group;
-pub mod eks_pod_identity;
+mod eks_access_entry;
+mod eks_addon;
+mod eks_cluster;
+mod eks_cluster_lookup;
+mod eks_node_group;
+mod eks_pod_identity;
 mod elastic_ip;
 mod erased;
 mod gateway;
-pub mod iam_role;
+mod iam_role;
 mod internet_gateway;
 mod kube_object;
 mod lattice_service_network;

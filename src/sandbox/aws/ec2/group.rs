@@ -76,7 +76,7 @@ fn arn(here: &Here<'_>, id: &str) -> String {
 
 /// Makes a group: everything may go out. `tags` is `[{key, value}]`. Gives its id; refuses a name that another group
 /// of the VPC has.
-fn make(
+pub fn make(
     here: &mut Here<'_>,
     vpc_id: &str,
     name: &str,

@@ -22,8 +22,10 @@ use serde_json::Value as Json;
 use super::{Answer, Operation, Protocol, Refusal, Service};
 use crate::sandbox::world::{ACCOUNT, Doc, Here, Key, World};
 
+pub use group::make as make_group;
 pub use interface::make as make_interface;
 pub use nat::due as nat_due;
+pub use rule::put as make_rule;
 
 /// The hook that takes a NAT gateway to its next state.
 pub const NAT_HOOK: &str = "ec2/nat-gateway";

@@ -37,7 +37,7 @@ pub(super) fn remove_all(here: &mut Here<'_>, group_id: &str) {
 }
 
 /// Writes a rule with these terms: protocol, ports, other side, description.
-pub(super) fn put(here: &mut Here<'_>, group_id: &str, egress: bool, terms: Json) -> Doc {
+pub fn put(here: &mut Here<'_>, group_id: &str, egress: bool, terms: Json) -> Doc {
     let id = draw(here, "sgr");
     let mut doc = json!({
         "securityGroupRuleId": id,

@@ -73,8 +73,8 @@ pub(super) fn describe(_: &mut Here<'_>, input: &Json) -> Answer {
     let only = input["addonName"].as_str();
     let told = OFFERS.iter().filter(|offer| only.is_none_or(|name| name == offer.name)).map(|offer| {
         let versions = offer.versions.iter().enumerate().map(|(at, version)| {
-            let fits = |cluster: &&str| json!({ "clusterVersion": cluster, "platformVersions": ["*"], "defaultVersion": at == 0 });
-            let fits: Vec<Json> = check::VERSIONS.iter().map(|cluster| fits(&cluster)).collect();
+            let fits = |cluster: &&'static str| json!({ "clusterVersion": cluster, "platformVersions": ["*"], "defaultVersion": at == 0 });
+            let fits: Vec<Json> = check::VERSIONS.iter().map(fits).collect();
             json!({ "addonVersion": version, "architecture": ["amd64", "arm64"], "compatibilities": fits })
         });
         json!({

@@ -29,7 +29,7 @@ pub(in crate::sandbox::aws) fn ground(world: &mut World, key: &Key) {
     let Some(cluster) = here.get(CLUSTER, &key.id).cloned() else { return };
     let group = network::cluster_group(&mut here, &key.id, &cluster["resourcesVpcConfig"]["vpcId"]);
     here.change(CLUSTER, &key.id, |cluster| {
-        cluster["resourcesVpcConfig"]["clusterSecurityGroupId"] = Json::from(group);
+        cluster["resourcesVpcConfig"]["clusterSecurityGroupId"] = Json::from(group.as_deref());
     });
     network::cluster_interfaces(&mut here, &key.id);
 }

@@ -1,52 +1,33 @@
 //! What EKS makes in EC2: the security group of a cluster, and network interfaces.
 
-use std::net::Ipv4Addr;
-
 use serde_json::{Value as Json, json};
 
 use super::CLUSTER;
+use crate::sandbox::aws::ec2;
 use crate::sandbox::aws::wire::listed;
-use crate::sandbox::world::Here;
+use crate::sandbox::world::{Here, merge};
 
-const INTERFACE: &str = "ec2/network-interface";
+/// What EKS writes of the group it makes.
+const DESCRIPTION: &str = "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, as well as any managed workloads.";
+
+pub(super) const INTERFACE: &str = "ec2/network-interface";
 const GROUP: &str = "ec2/security-group";
 const RULE: &str = "ec2/security-group-rule";
 
 /// Makes the security group of a cluster; gives its id.
-pub(super) fn cluster_group(here: &mut Here<'_>, cluster: &str, vpc: &Json) -> String {
-    let id = here.world.draw("sg-", 17);
+pub(super) fn cluster_group(here: &mut Here<'_>, cluster: &str, vpc: &Json) -> Option<String> {
     let number = u64::from_str_radix(&here.world.draw("", 8), 16).unwrap_or_default();
     let name = format!("eks-cluster-sg-{cluster}-{number}");
-    let doc = json!({
-        "groupId": id,
-        "groupName": name,
-        "groupDescription": "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, as well as any managed workloads.",
-        "vpcId": vpc,
-        "ownerId": here.account,
-        "tagSet": [
-            { "key": "Name", "value": name },
-            { "key": "aws:eks:cluster-name", "value": cluster },
-            { "key": format!("kubernetes.io/cluster/{cluster}"), "value": "owned" },
-        ],
-    });
-    here.put(GROUP, &id, doc);
-    let within =
-        json!({ "isEgress": false, "referencedGroupInfo": { "groupId": id, "userId": here.account } });
-    rule(here, &id, within);
-    rule(here, &id, json!({ "isEgress": true, "cidrIpv4": "0.0.0.0/0" }));
-    id
-}
-
-fn rule(here: &mut Here<'_>, group: &str, mut doc: Json) {
-    let id = here.world.draw("sgr-", 17);
-    doc["securityGroupRuleId"] = Json::from(id.as_str());
-    doc["groupId"] = Json::from(group);
-    doc["groupOwnerId"] = Json::from(here.account.as_str());
-    doc["ipProtocol"] = Json::from("-1");
-    doc["fromPort"] = Json::from(-1);
-    doc["toPort"] = Json::from(-1);
-    doc["tagSet"] = json!([]);
-    here.put(RULE, &id, doc);
+    let tags = json!([
+        { "key": "Name", "value": name },
+        { "key": "aws:eks:cluster-name", "value": cluster },
+        { "key": format!("kubernetes.io/cluster/{cluster}"), "value": "owned" },
+    ]);
+    let id = ec2::make_group(here, vpc.as_str().unwrap_or_default(), &name, DESCRIPTION, tags).ok()?;
+    let itself = json!({ "groupId": id, "userId": here.account });
+    let terms = json!({ "ipProtocol": "-1", "fromPort": -1, "toPort": -1, "referencedGroupInfo": itself });
+    ec2::make_rule(here, &id, false, terms);
+    Some(id)
 }
 
 /// Removes a group with its rules. While something else uses it, it stays behind.
@@ -64,70 +45,34 @@ pub(super) fn remove_group(here: &mut Here<'_>, id: &str) {
     here.remove(GROUP, id);
 }
 
-/// An interface to be made.
-pub(super) struct Interface<'a> {
-    /// The cluster or node group that it goes with.
+/// Whose an interface is.
+pub(super) struct Of<'a> {
+    /// The cluster or node that it goes with.
     pub(super) owner: &'a str,
-    /// What EC2 shows of it.
-    pub(super) description: String,
-    /// The ids of its groups.
-    pub(super) groups: Vec<Json>,
-    /// Its tags.
-    pub(super) tags: Json,
-    /// The instance it is attached to, if it is one of the account's.
-    pub(super) instance: Option<&'a str>,
+    /// The instance it is attached to, and its tags, if it is one of the account's.
+    pub(super) instance: Option<(&'a str, Json)>,
 }
 
-/// Puts an interface into a subnet; gives its address.
-pub(super) fn interface(here: &mut Here<'_>, subnet: &Json, wanted: Interface<'_>) -> Ipv4Addr {
-    let address = free_address(here, subnet);
-    let id = here.world.draw("eni-", 17);
-    let group = |id: &Json| {
-        let doc = here.get(GROUP, id.as_str().unwrap_or_default());
-        json!({ "groupId": id, "groupName": doc.map(|doc| doc["groupName"].clone()) })
-    };
-    let groups: Vec<Json> = wanted.groups.iter().map(group).collect();
-    let owner = wanted.instance.map_or("amazon-eks", |_| here.account.as_str()).to_owned();
-    let doc = json!({
-        "networkInterfaceId": id,
-        "subnetId": subnet["subnetId"],
-        "vpcId": subnet["vpcId"],
-        "availabilityZone": subnet["availabilityZone"],
-        "description": wanted.description,
-        "ownerId": here.account,
-        "requesterManaged": wanted.instance.is_none(),
-        "status": "in-use",
-        "interfaceType": "interface",
-        "sourceDestCheck": true,
-        "privateIpAddress": address.to_string(),
-        "privateIpAddressesSet": [{ "privateIpAddress": address.to_string(), "primary": true }],
-        "groupSet": groups,
-        "attachment": {
-            "attachmentId": here.world.draw("eni-attach-", 17),
-            "deviceIndex": if wanted.instance.is_some() { 0 } else { 1 },
-            "instanceId": wanted.instance,
-            "instanceOwnerId": owner,
-            "deleteOnTermination": true,
-            "status": "attached",
-        },
-        "tagSet": wanted.tags,
-        "_owner": wanted.owner,
+/// Puts an interface into a subnet; gives its id. `None` where the subnet is full or gone.
+pub(super) fn interface(
+    here: &mut Here<'_>,
+    subnet: &str,
+    groups: &[Json],
+    description: &str,
+    of: Of<'_>,
+) -> Option<String> {
+    let groups: Vec<String> = groups.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect();
+    let id = ec2::make_interface(here, subnet, &groups, "interface", "amazon-eks", description).ok()?;
+    let account = here.account.clone();
+    here.change(INTERFACE, &id, |doc| {
+        doc["_owner"] = Json::from(of.owner);
+        if let Some((instance, tags)) = of.instance {
+            let attachment = json!({ "instanceId": instance, "instanceOwnerId": account, "deviceIndex": 0, "deleteOnTermination": true });
+            merge(&mut doc["attachment"], &attachment);
+            merge(doc, &json!({ "requesterManaged": false, "requesterId": null, "tagSet": tags }));
+        }
     });
-    here.put(INTERFACE, &id, doc);
-    address
-}
-
-/// The first address of a subnet that nobody has; the first four are the network's.
-fn free_address(here: &Here<'_>, subnet: &Json) -> Ipv4Addr {
-    let net: Option<ipnet::Ipv4Net> = subnet["cidrBlock"].as_str().and_then(|cidr| cidr.parse().ok());
-    let taken: Vec<Json> = here
-        .list(INTERFACE)
-        .iter()
-        .filter(|one| one["subnetId"] == subnet["subnetId"])
-        .map(|one| one["privateIpAddress"].clone())
-        .collect();
-    let free = |address: &Ipv4Addr| !taken.contains(&Json::from(address.to_string()));
-    net.and_then(|net| net.hosts().skip(3).find(free)).unwrap_or(Ipv4Addr::UNSPECIFIED)
+    Some(id)
 }
 
 /// Puts the interfaces of a cluster where its subnets are now: one a subnet, four at most.
@@ -139,15 +84,12 @@ pub(super) fn cluster_interfaces(here: &mut Here<'_>, cluster: &str) {
     for one in there.iter().filter(|one| !wanted.contains(&one["subnetId"])) {
         here.remove(INTERFACE, one["networkInterfaceId"].as_str().unwrap_or_default());
     }
+    let mut groups = vec![vpc["clusterSecurityGroupId"].clone()];
+    groups.extend(listed(&vpc["securityGroupIds"]));
+    let description = format!("Amazon EKS {cluster}");
     for subnet in wanted.iter().filter(|id| !there.iter().any(|one| one["subnetId"] == **id)) {
-        let Some(subnet) = here.get("ec2/subnet", subnet.as_str().unwrap_or_default()).cloned() else {
-            continue;
-        };
-        let mut groups = vec![vpc["clusterSecurityGroupId"].clone()];
-        groups.extend(listed(&vpc["securityGroupIds"]));
-        let description = format!("Amazon EKS {cluster}");
-        let tags = json!([]);
-        interface(here, &subnet, Interface { owner: cluster, description, groups, tags, instance: None });
+        let of = Of { owner: cluster, instance: None };
+        interface(here, subnet.as_str().unwrap_or_default(), &groups, &description, of);
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::life::at;
-use super::network::{self, Interface};
+use super::network::{self, Of};
 use super::{ADDON, CLUSTER, NODE_GROUP, access, addon, check, update};
 use crate::sandbox::aws::iam;
 use crate::sandbox::aws::wire::{listed, number};
@@ -99,48 +99,39 @@ fn fit(here: &mut Here<'_>, id: &str) {
     while nodes.len() < desired && !subnets.is_empty() {
         let subnet = subnets[nodes.len() % subnets.len()].as_str().unwrap_or_default();
         let Some(subnet) = here.get("ec2/subnet", subnet).cloned() else { break };
-        nodes.push(Json::from(join(here, id, &group, &subnet)));
+        let Some(node) = join(here, id, &group, &subnet) else { break };
+        nodes.push(Json::from(node));
     }
     here.change(NODE_GROUP, id, |group| group["_nodes"] = Json::from(nodes));
     look(here, group["clusterName"].as_str().unwrap_or_default());
 }
 
-/// A node starts in a subnet and joins its cluster; gives its name.
-fn join(here: &mut Here<'_>, id: &str, group: &Json, subnet: &Json) -> String {
+/// A node starts in a subnet and joins its cluster; gives its name. `None` where the subnet has no address left.
+fn join(here: &mut Here<'_>, id: &str, group: &Json, subnet: &Json) -> Option<String> {
     let cluster = group["clusterName"].as_str().unwrap_or_default();
     let instance = here.world.draw("i-", 17);
     let security =
         here.get(CLUSTER, cluster).map(|c| c["resourcesVpcConfig"]["clusterSecurityGroupId"].clone());
-    let wanted = Interface {
-        owner: "",
-        description: String::new(),
-        groups: security.into_iter().collect(),
-        tags: json!([
-            { "key": "cluster.k8s.amazonaws.com/name", "value": cluster },
-            { "key": "node.k8s.amazonaws.com/instance_id", "value": instance },
-        ]),
-        instance: Some(&instance),
-    };
-    let address = network::interface(here, subnet, wanted);
-    let name = format!("ip-{}.{}.compute.internal", address.to_string().replace('.', "-"), here.region);
-    own(here, &instance, &format!("{id}/{name}"));
+    let groups: Vec<Json> = security.into_iter().collect();
+    let tags = json!([
+        { "key": "cluster.k8s.amazonaws.com/name", "value": cluster },
+        { "key": "node.k8s.amazonaws.com/instance_id", "value": instance },
+    ]);
+    let of = Of { owner: "", instance: Some((&instance, tags)) };
+    let subnet_id = subnet["subnetId"].as_str().unwrap_or_default();
+    let interface = network::interface(here, subnet_id, &groups, "", of)?;
+    let address = here.get(network::INTERFACE, &interface)?["privateIpAddress"].as_str()?.replace('.', "-");
+    let name = format!("ip-{address}.{}.compute.internal", here.region);
+    here.change(network::INTERFACE, &interface, |doc| doc["_owner"] = Json::from(format!("{id}/{name}")));
     let doc = node(here, group, subnet, &name, &instance);
-    here.put(&nodes(cluster), &name, doc);
-    name
+    let cluster = here.key(CLUSTER, cluster);
+    kube::write(here.world, &cluster, &nodes(&cluster, &name), doc);
+    Some(name)
 }
 
-/// The interface of an instance goes when the node of this name goes.
-fn own(here: &mut Here<'_>, instance: &str, owner: &str) {
-    let all = here.list("ec2/network-interface");
-    let of_instance = |one: &&Json| one["attachment"]["instanceId"] == instance;
-    if let Some(id) = all.iter().find(of_instance).and_then(|one| one["networkInterfaceId"].as_str()) {
-        here.change("ec2/network-interface", id, |one| one["_owner"] = Json::from(owner));
-    }
-}
-
-/// The table of the nodes of a cluster.
-fn nodes(cluster: &str) -> String {
-    format!("kube/{cluster}/core/nodes")
+/// The key of a node of a cluster.
+fn nodes(cluster: &Key, name: &str) -> Key {
+    kube::key(cluster, "", "nodes", "", name)
 }
 
 fn node(here: &mut Here<'_>, group: &Json, subnet: &Json, name: &str, instance: &str) -> Json {
@@ -159,7 +150,6 @@ fn node(here: &mut Here<'_>, group: &Json, subnet: &Json, name: &str, instance: 
             "name": name,
             "uid": uid,
             "creationTimestamp": here.world.timestamp(),
-            "resourceVersion": (here.world.revision + 1).to_string(),
             "labels": labels(group, zone, &here.region, name),
         },
         "spec": { "providerID": format!("aws:///{zone}/{instance}") },
@@ -196,17 +186,13 @@ fn labels(group: &Json, zone: &str, region: &str, name: &str) -> Json {
 /// Nodes carry the labels of their group.
 fn relabel(here: &mut Here<'_>, id: &str) {
     let Some(group) = here.get(NODE_GROUP, id).cloned() else { return };
-    let (table, region) = (nodes(group["clusterName"].as_str().unwrap_or_default()), here.region.clone());
+    let cluster = here.key(CLUSTER, group["clusterName"].as_str().unwrap_or_default());
     for name in listed(&group["_nodes"]) {
         let name = name.as_str().unwrap_or_default();
-        let version = (here.world.revision + 1).to_string();
-        here.change(&table, name, |node| {
-            let zone = node["metadata"]["labels"]["topology.kubernetes.io/zone"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned();
-            node["metadata"]["labels"] = labels(&group, &zone, &region, name);
-            node["metadata"]["resourceVersion"] = Json::from(version);
+        kube::change(here.world, &cluster, &nodes(&cluster, name), |node| {
+            let zone = &node["metadata"]["labels"]["topology.kubernetes.io/zone"];
+            let zone = zone.as_str().unwrap_or_default().to_owned();
+            node["metadata"]["labels"] = labels(&group, &zone, &cluster.region, name);
         });
     }
 }
@@ -215,7 +201,8 @@ fn relabel(here: &mut Here<'_>, id: &str) {
 fn leave(here: &mut Here<'_>, id: &str, node: &Json) {
     let (cluster, _) = id.split_once('/').unwrap_or_default();
     let name = node.as_str().unwrap_or_default();
-    here.remove(&nodes(cluster), name);
+    let cluster = here.key(CLUSTER, cluster);
+    kube::leave_node(here.world, &cluster, name);
     network::remove_interfaces(here, &format!("{id}/{name}"));
 }
 
