@@ -138,6 +138,8 @@ impl Fill<'_> {
         let (Some(section), Some(name), output) = (parts.next(), parts.next(), parts.next()) else {
             return fail(format!("`{expression}` refers to nothing"), shape.to_owned());
         };
+        // The heading will do as well: `${values.release.value}`.
+        let section = SECTIONS.iter().find(|(key, _)| *key == section).map_or(section, |(_, word)| word);
         let Some(section_key) = heading(section) else {
             let words: Vec<&str> = SECTIONS.iter().map(|(_, word)| *word).chain(["var"]).collect();
             return fail(format!("`{section}` is not a section to refer to"), suggest::hint(section, &words));
@@ -225,6 +227,19 @@ fn scalar(content: &Content) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_heading_of_a_section_will_do_in_a_reference() {
+        let stack = |word: &str| {
+            let text = format!(
+                "[stack]\nname = \"a\"\nregion = \"us-west-2\"\n[values.v]\ninput = 1\n\
+                 [outputs]\no = \"${{{word}.v.value}}\"\n"
+            );
+            let source = crate::stack::Source { path: "a.toml".into(), text: text.into() };
+            crate::stack::parse(source, &crate::stack::Variables::default()).expect("it is sound").outputs
+        };
+        assert_eq!(stack("values"), stack("value"));
+    }
 
     #[test]
     fn two_dollars_are_a_literal_and_an_open_brace_is_noticed() {
