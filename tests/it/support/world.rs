@@ -48,6 +48,17 @@ impl World {
             .collect()
     }
 
+    /// Raises a quota of EC2.
+    pub fn raise_quota(&self, name: &str, value: u64) {
+        let key = stack::sandbox::world::Key {
+            account: stack::sandbox::world::ACCOUNT.into(),
+            region: "us-west-2".into(),
+            table: "ec2/quota".into(),
+            id: name.into(),
+        };
+        self.sandbox.world().put(key, serde_json::json!({ "value": value }));
+    }
+
     /// The addresses of the steps done, in their order.
     pub fn done(&self) -> Vec<String> {
         let done = self.events.iter().filter_map(|event| match event {
