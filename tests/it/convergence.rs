@@ -28,11 +28,17 @@ fn graph(text: &str) -> Result<Graph, Fault> {
 
 /// Carries an intent out; the state must be sound.
 async fn carried(world: &mut World, graph: &Graph, intent: &Intent, what: &str) -> Result<(), Fault> {
-    let plan = world.plan(graph, intent).await.map_err(|refusals| format!("{what}: refused: {refusals:#?}"))?;
+    let plan =
+        world.plan(graph, intent).await.map_err(|refusals| format!("{what}: refused: {refusals:#?}"))?;
     let outcome = world.carry_out(&plan).await;
     if !outcome.is_complete() {
         let skipped: Vec<String> = outcome.skipped.iter().map(ToString::to_string).collect();
-        return Err(format!("{what}: {:?} of {:#?}; failed: {:#?}; skipped: {skipped:?}", world.state().check(), told(&plan), outcome.failed));
+        return Err(format!(
+            "{what}: {:?} of {:#?}; failed: {:#?}; skipped: {skipped:?}",
+            world.state().check(),
+            told(&plan),
+            outcome.failed
+        ));
     }
     world.state().check().map_err(|unsound| format!("{what}: {unsound}"))
 }
@@ -55,6 +61,9 @@ async fn converges(first: &str, second: &str) -> Result<(), Fault> {
     let mut world = World::new();
     for quota in ["vpcs", "addresses", "internet-gateways"] {
         world.raise_quota(quota, 20);
+    }
+    for role in ["ops", "dev"] {
+        world.somebodys_role(role);
     }
     let fresh = world.inventory();
     carried(&mut world, &one, &up(), "up A").await?;
@@ -83,9 +92,8 @@ fn run(config: Config) {
     let result = runner.run(&(genes(), changes()), |(first, changes)| {
         let second = text(&changed(&first, &changes));
         let first = text(&first);
-        simulated(&first, &second).map_err(|fault| {
-            TestCaseError::fail(format!("{fault}\n\n── A ──\n{first}\n── B ──\n{second}"))
-        })
+        simulated(&first, &second)
+            .map_err(|fault| TestCaseError::fail(format!("{fault}\n\n── A ──\n{first}\n── B ──\n{second}")))
     });
     if let Err(proptest::test_runner::TestError::Fail(reason, _)) = &result {
         panic!("{reason}");
@@ -119,4 +127,35 @@ seeded! {
 #[ignore = "looks for new cases: as many as PROPTEST_CASES says, other ones each time"]
 fn any_stacks_converge() {
     run(Config { max_shrink_iters: 300, ..Config::default() });
+}
+
+#[test]
+#[ignore = "temporary"]
+fn survey() {
+    use proptest::strategy::{Strategy, ValueTree};
+    let from: u64 = std::fs::read_to_string("/tmp/conv_from").unwrap().trim().parse().unwrap();
+    for seed in from..from + 30 {
+        let mut runner = TestRunner::new(Config {
+            rng_seed: RngSeed::Fixed(1000 + seed),
+            failure_persistence: None,
+            ..Config::default()
+        });
+        let (first, changes) = (genes(), changes()).new_tree(&mut runner).unwrap().current();
+        let second = text(&changed(&first, &changes));
+        let first = text(&first);
+        let t = std::time::Instant::now();
+        let fault = std::panic::catch_unwind(|| simulated(&first, &second));
+        let fault = match fault {
+            Ok(Ok(())) => "ok".to_owned(),
+            Ok(Err(f)) => f,
+            Err(_) => "panic".into(),
+        };
+        std::fs::write(
+            format!("/tmp/conv/{seed}.txt"),
+            format!("{fault}\n\n── A ──\n{first}\n── B ──\n{second}"),
+        )
+        .unwrap();
+        let head: String = fault.chars().take(1500).collect();
+        eprintln!("=== {seed} {:?} {head}", t.elapsed());
+    }
 }

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 /// So many genes make a file.
-pub const GENES: usize = 150;
+pub const GENES: usize = 220;
 /// The zone that a fresh sandbox has.
 const ZONE: &str = "api.example.com";
 
@@ -22,7 +22,7 @@ pub fn genes() -> impl Strategy<Value = Vec<u8>> {
 
 /// A few genes to set otherwise.
 pub fn changes() -> impl Strategy<Value = Vec<(usize, u8)>> {
-    proptest::collection::vec((0..GENES, 0u8..60), 0..25)
+    proptest::collection::vec((0..GENES, 0u8..60), 0..30)
 }
 
 /// The genes with some of them changed.
@@ -66,6 +66,8 @@ struct Network {
 struct Cluster {
     name: &'static str,
     network: usize,
+    /// Whether it is in a VPC that was not made for load balancers: all its subnets are public.
+    existing: bool,
 }
 
 /// A Gateway, as its routes see it.
@@ -98,7 +100,7 @@ pub fn text(genes: &[u8]) -> String {
             let network = present[at % present.len()];
             let (known, _) = sketches[network].as_mut().expect("it is present");
             cluster_texts.push_str(&text.replace("NETWORK", known.name));
-            clusters.push(Cluster { name, network });
+            clusters.push(Cluster { name, network, existing: known.existing });
         }
     }
     for (at, sketch) in sketches.iter().enumerate() {
@@ -119,10 +121,14 @@ pub fn text(genes: &[u8]) -> String {
     let alb = writer.controller("alb", "aws-load-balancer-controller", "3.5.0", &clusters);
     let lattice = writer.controller("lattice", "aws-gateway-api-controller", "2.1.3", &clusters);
     let certificates = [writer.certificate("shop"), writer.certificate("wild")];
-    let known: Vec<&str> =
-        ["shop", "wild"].into_iter().zip(&certificates).filter(|(_, there)| **there).map(|(n, _)| n).collect();
+    let known: Vec<&str> = ["shop", "wild"]
+        .into_iter()
+        .zip(&certificates)
+        .filter(|(_, there)| **there)
+        .map(|(n, _)| n)
+        .collect();
     let mut gateways = Vec::new();
-    gateways.extend(writer.web(&alb, &certificates));
+    gateways.extend(writer.web(&alb, &certificates, &clusters));
     gateways.extend(writer.mesh(&members, &lattice, &known));
     writer.routes(&gateways);
     writer.values();
@@ -139,8 +145,13 @@ impl Writer<'_> {
 
     fn head(&mut self) {
         self.line("[stack]\nname = \"test\"\nregion = \"us-west-2\"");
-        let tags =
-            self.genes.pick(&["", "", "", "tags = { team = \"a\" }", "tags = { team = \"b\", cost = \"1\" }"]);
+        let tags = self.genes.pick(&[
+            "",
+            "",
+            "",
+            "tags = { team = \"a\" }",
+            "tags = { team = \"b\", cost = \"1\" }",
+        ]);
         self.line(tags);
     }
 
@@ -167,7 +178,8 @@ impl Writer<'_> {
         }
         let names: Vec<&'static str> = groups.iter().map(|(name, ..)| *name).collect();
         for (group, other, description, ingress) in groups {
-            let rules: Vec<&str> = ingress.iter().filter_map(|one| rule(*one, names.contains(&other))).collect();
+            let rules: Vec<&str> =
+                ingress.iter().filter_map(|one| rule(*one, names.contains(&other))).collect();
             let mut rules: Vec<String> = rules.iter().map(|rule| rule.replace("OTHER", other)).collect();
             rules.dedup();
             let _ = writeln!(
@@ -185,8 +197,7 @@ impl Writer<'_> {
         let version = self.genes.pick(&["1.35", "1.35", "1.35", "1.34"]);
         let called = self.genes.pick(&["", "", "", "", "", "name = \"another\"\n"]);
         let called = called.replace("another", &format!("another-{name}"));
-        let mut text =
-            format!("[clusters.{name}]\nversion = \"{version}\"\nnetwork = \"NETWORK\"\n{called}");
+        let mut text = format!("[clusters.{name}]\nversion = \"{version}\"\nnetwork = \"NETWORK\"\n{called}");
         for (group, percent) in [("default", 100), ("more", 20)] {
             let there = self.genes.there(percent) || percent == 100;
             let types = self.genes.pick(&["\"m7g.large\"", "\"t3.large\"", "\"m7g.large\", \"m6g.large\""]);
@@ -195,7 +206,12 @@ impl Writer<'_> {
             let desired = self.genes.pick(&["", "", ", desired = MIN"]).replace("MIN", &min.to_string());
             let capacity = self.genes.pick(&["", "", "capacity = \"spot\"\n", "capacity = \"on-demand\"\n"]);
             let disk = self.genes.pick(&["", "", "disk = 30\n"]);
-            let labels = self.genes.pick(&["", "", "labels = { role = \"x\" }\n", "labels = { a = \"b\", role = \"y\" }\n"]);
+            let labels = self.genes.pick(&[
+                "",
+                "",
+                "labels = { role = \"x\" }\n",
+                "labels = { a = \"b\", role = \"y\" }\n",
+            ]);
             if there {
                 let _ = writeln!(
                     text,
@@ -207,7 +223,7 @@ impl Writer<'_> {
         let access = self.genes.there(25);
         let policy = self.genes.pick(&["admin", "edit", "view"]);
         let namespaces = self.genes.pick(&["", "namespaces = [\"a\"]", "namespaces = [\"a\", \"b\"]"]);
-        let who = self.genes.pick(&["role/ops", "user/eve"]);
+        let who = self.genes.pick(&["role/ops", "role/dev"]);
         if access {
             let _ = writeln!(
                 text,
@@ -215,7 +231,13 @@ impl Writer<'_> {
                  policy = \"{policy}\"\n{namespaces}"
             );
         }
-        let addon = self.genes.pick(&["", "", "", "version = \"v1.12.4-eksbuild.1\"", "configuration = { replicaCount = 3 }"]);
+        let addon = self.genes.pick(&[
+            "",
+            "",
+            "",
+            "version = \"v1.12.4-eksbuild.1\"",
+            "configuration = { replicaCount = 3 }",
+        ]);
         if !addon.is_empty() {
             let _ = writeln!(text, "[clusters.{name}.addons.coredns]\n{addon}");
         }
@@ -232,7 +254,10 @@ impl Writer<'_> {
         let mut all = Vec::new();
         for name in ["core", "side"] {
             let there = self.genes.there(if name == "core" { 65 } else { 20 });
-            let called = self.genes.pick(&["", "", "", "name = \"called\"\n"]).replace("called", &format!("{name}-called"));
+            let called = self
+                .genes
+                .pick(&["", "", "", "name = \"called\"\n"])
+                .replace("called", &format!("{name}-called"));
             let auth = self.genes.pick(&["", "", "auth = \"none\"\n", POLICY, OTHER_POLICY]);
             let chosen = self.genes.of(6);
             let groups = [self.genes.of(3), self.genes.of(3)];
@@ -268,7 +293,11 @@ impl Writer<'_> {
                     _ => "\"arn:aws:s3:::mesh-logs\"".to_owned(),
                 })
                 .collect();
-            let logs = if arns.is_empty() { String::new() } else { format!("access_logs = [{}]\n", arns.join(", ")) };
+            let logs = if arns.is_empty() {
+                String::new()
+            } else {
+                format!("access_logs = [{}]\n", arns.join(", "))
+            };
             let list = quoted(&inside);
             self.line(&format!(
                 "[service_networks.{name}]\n{called}{auth}clusters = [{list}]\n{logs}{associations}"
@@ -311,22 +340,26 @@ impl Writer<'_> {
         } else {
             self.genes.pick(&["*.api.example.com", "api.example.com", "shop.api.example.com"])
         };
-        let more = self.genes.pick(&["", "", "*.api.example.com", "api.example.com", "x.shop.api.example.com"]);
+        let more =
+            self.genes.pick(&["", "", "*.api.example.com", "api.example.com", "x.shop.api.example.com"]);
         let names = if more.is_empty() || more == domain {
             String::new()
         } else {
             format!("alternative_names = [\"{more}\"]\n")
         };
         if there {
-            self.line(&format!(
-                "[certificates.{name}]\ndomain = \"{domain}\"\nzone = \"{ZONE}\"\n{names}"
-            ));
+            self.line(&format!("[certificates.{name}]\ndomain = \"{domain}\"\nzone = \"{ZONE}\"\n{names}"));
         }
         there
     }
 
     /// A load balancer.
-    fn web(&mut self, clusters: &[&'static str], certificates: &[bool; 2]) -> Option<Gateway> {
+    fn web(
+        &mut self,
+        clusters: &[&'static str],
+        certificates: &[bool; 2],
+        all: &[Cluster],
+    ) -> Option<Gateway> {
         let there = self.genes.there(65);
         let class = self.genes.pick(&["alb", "alb", "nlb"]);
         let at = self.genes.next();
@@ -341,6 +374,8 @@ impl Writer<'_> {
             return None;
         }
         let cluster = clusters[at % clusters.len()];
+        let public = all.iter().any(|known| known.name == cluster && known.existing);
+        let scheme = if public { "internet-facing" } else { scheme };
         let mut listeners = Vec::new();
         let mut shown = Vec::new();
         if class == "nlb" {
@@ -357,8 +392,11 @@ impl Writer<'_> {
             }
             if kinds != 0 && have {
                 listeners.push("https");
-                let key = ["shop", "wild"][if certificates[certificate] { certificate } else { 1 - certificate }];
-                shown.push(format!("{{ name = \"https\", protocol = \"HTTPS\", port = 443, certificate = \"{key}\" }}"));
+                let key =
+                    ["shop", "wild"][if certificates[certificate] { certificate } else { 1 - certificate }];
+                shown.push(format!(
+                    "{{ name = \"https\", protocol = \"HTTPS\", port = 443, certificate = \"{key}\" }}"
+                ));
             }
         }
         let mut text = format!(
@@ -426,7 +464,8 @@ impl Writer<'_> {
             [one] if several != 2 => format!("cluster = \"{one}\""),
             many => format!("clusters = [{}]", quoted(many)),
         };
-        let dns = if dns.is_empty() { String::new() } else { format!("dns = {{ private_zone = \"{dns}\" }}\n") };
+        let dns =
+            if dns.is_empty() { String::new() } else { format!("dns = {{ private_zone = \"{dns}\" }}\n") };
         self.line(&format!(
             "[gateways.mesh]\nclass = \"lattice\"\nservice_network = \"{network}\"\n{place}\nnamespace = \"{namespace}\"\nlisteners = [{}]\n{dns}",
             shown.join(", ")
@@ -453,7 +492,8 @@ impl Writer<'_> {
             }
             let cluster = gateway.clusters[cluster % gateway.clusters.len()];
             let namespace = if own.is_empty() { gateway.namespace } else { own };
-            let mut text = format!("[routes.{name}]\ngateway = \"{}\"\ncluster = \"{cluster}\"\n", gateway.name);
+            let mut text =
+                format!("[routes.{name}]\ngateway = \"{}\"\ncluster = \"{cluster}\"\n", gateway.name);
             if !own.is_empty() {
                 let _ = writeln!(text, "namespace = \"{own}\"");
             }
@@ -492,7 +532,9 @@ impl Writer<'_> {
         let known: Vec<String> = self.outputs.iter().map(|(_, reference)| reference.clone()).collect();
         if linked && !known.is_empty() {
             let reference = &known[to % known.len()];
-            self.line(&format!("[values.link]\ninput = {{ to = \"{reference}\", text = \"is {reference}\" }}\n"));
+            self.line(&format!(
+                "[values.link]\ninput = {{ to = \"{reference}\", text = \"is {reference}\" }}\n"
+            ));
         }
     }
 
@@ -549,12 +591,18 @@ fn rule(which: usize, other: bool) -> Option<&'static str> {
 /// The rules of a route.
 fn shape_of(which: usize) -> &'static str {
     match which {
-        1 => "{ path = \"/\", backends = [{ service = \"x\", port = 80 WEIGHT }, { service = \"y\", port = 80, weight = 2 }] }",
-        2 => "{ path = \"/v1\", backends = [{ service = \"x\", port = 80 WEIGHT }] }, { path = \"/\", backends = [{ service = \"y\", port = 80 }] }",
-        3 => "{ method = \"GET\", backends = [{ service = \"x\", port = 80 }] }",
-        4 => "{ path = \"/\", headers = { stage = \"new\" }, backends = [{ service = \"y\", port = 8080 WEIGHT }] }",
-        5 => "{ path = \"/\", backends = [{ service = \"y\", port = 80 WEIGHT }] }",
-        _ => "{ backends = [{ service = \"x\", port = 80 }] }",
+        1 => {
+            "{ path = \"/\", backends = [{ service = \"left\", port = 80 WEIGHT }, { service = \"right\", port = 80, weight = 2 }] }"
+        }
+        2 => {
+            "{ path = \"/v1\", backends = [{ service = \"left\", port = 80 WEIGHT }] }, { path = \"/\", backends = [{ service = \"right\", port = 80 }] }"
+        }
+        3 => "{ method = \"GET\", backends = [{ service = \"left\", port = 80 }] }",
+        4 => {
+            "{ path = \"/\", headers = { stage = \"new\" }, backends = [{ service = \"right\", port = 8080 WEIGHT }] }"
+        }
+        5 => "{ path = \"/\", backends = [{ service = \"right\", port = 80 WEIGHT }] }",
+        _ => "{ backends = [{ service = \"left\", port = 80 }] }",
     }
 }
 
@@ -562,9 +610,15 @@ fn shape_of(which: usize) -> &'static str {
 pub const FILES: &[(&str, &str)] = &[
     ("services.yaml", SERVICES),
     ("config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: config\ndata:\n  a: one\n"),
-    ("config-2.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: config\n  labels: { x: y }\ndata:\n  a: two\n  b: three\n"),
+    (
+        "config-2.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: config\n  labels: { x: y }\ndata:\n  a: two\n  b: three\n",
+    ),
     ("crd.yaml", CRD),
-    ("custom.yaml", "apiVersion: tests.example.com/v1\nkind: Wheel\nmetadata:\n  name: round\nspec:\n  spokes: 12\n"),
+    (
+        "custom.yaml",
+        "apiVersion: tests.example.com/v1\nkind: Wheel\nmetadata:\n  name: round\nspec:\n  spokes: 12\n",
+    ),
     ("work.yaml", WORK),
     ("work-2.yaml", WORK_CHANGED),
 ];
@@ -572,18 +626,18 @@ pub const FILES: &[(&str, &str)] = &[
 const SERVICES: &str = "apiVersion: v1
 kind: Service
 metadata:
-  name: x
+  name: left
 spec:
-  selector: { app: x }
+  selector: { app: left }
   ports:
     - { name: http, port: 80, targetPort: 8080 }
 ---
 apiVersion: v1
 kind: Service
 metadata:
-  name: y
+  name: right
 spec:
-  selector: { app: y }
+  selector: { app: right }
   ports:
     - { name: http, port: 80, targetPort: 8080 }
     - { name: other, port: 8080, targetPort: 8080 }
