@@ -66,7 +66,6 @@ fn made(
     draft.add(Resource::new(at.part("zone"), "zone_lookup", place, spec(json!({ "name": zone }))));
 
     let mut needed = Vec::new();
-    let mut count = 0;
     for (index, name) in std::iter::once(domain).chain(others).enumerate() {
         let base = name.trim_start_matches("*.");
         // The record proves an account's hold on a name: `*.` and the bare name share it, and so do certificates.
@@ -74,8 +73,7 @@ fn made(
             |proof: &&Proof| proof.zone == zone && proof.account == place.account && proof.domain == base;
         let known = proofs.iter().find(same).map(|proof| proof.record.clone());
         let record = known.unwrap_or_else(|| {
-            count += 1;
-            let record = at.part(&format!("record-{count}"));
+            let record = address(base, zone, place, proofs);
             draft.add(validation(&at, &record, index, place));
             proofs.push(Proof {
                 zone: zone.to_owned(),
@@ -90,6 +88,15 @@ fn made(
     let issued = spec(json!({ "certificate_arn": Value::reference(&at, "arn") }));
     let issued = Resource::new(at.part("issued"), "acm_issued", place, issued);
     draft.add(needed.iter().fold(issued, Resource::uses));
+}
+
+/// The address of a validation record. It is of the name, not of a certificate: the record outlives the certificate
+/// that it was made for as long as another one needs it.
+fn address(domain: &str, zone: &str, place: &Place, proofs: &[Proof]) -> Address {
+    let plain = Address::new("validation", domain);
+    let plain = place.account.iter().fold(plain, |address, account| address.part(account));
+    let taken = proofs.iter().any(|proof| proof.record == plain);
+    if taken { plain.part(zone) } else { plain }
 }
 
 fn validation(at: &Address, record: &Address, index: usize, place: &Place) -> Resource {
@@ -116,9 +123,9 @@ mod tests {
         );
         let names = spec(&made, "certificate.c")["alternative_names"].clone();
         assert_eq!(names, serde_json::json!(["a.io", "x.a.io"]));
-        assert_eq!(addresses(&made, "certificate.c/record-").len(), 2);
-        assert!(refers(&spec(&made, "certificate.c/record-1")["name"], "certificate.c", "validation.0.name"));
-        assert!(refers(&spec(&made, "certificate.c/record-2")["name"], "certificate.c", "validation.2.name"));
+        assert_eq!(addresses(&made, "validation.").len(), 2);
+        assert!(refers(&spec(&made, "validation.a.io")["name"], "certificate.c", "validation.0.name"));
+        assert!(refers(&spec(&made, "validation.x.a.io")["name"], "certificate.c", "validation.2.name"));
     }
 
     #[test]
@@ -126,8 +133,9 @@ mod tests {
         let made = graph(
             "[certificates.c]\ndomain = \"*.a.io\"\nzone = \"a.io\"\n[certificates.d]\ndomain = \"a.io\"\nzone = \"a.io\"",
         );
-        assert!(addresses(&made, "certificate.d/record-").is_empty());
-        assert!(edge(&made, "certificate.d/issued", "certificate.c/record-1", Sort::Uses));
+        assert_eq!(addresses(&made, "validation."), ["validation.a.io"]);
+        assert!(edge(&made, "certificate.d/issued", "validation.a.io", Sort::Uses));
+        assert!(edge(&made, "certificate.c/issued", "validation.a.io", Sort::Uses));
     }
 
     #[test]

@@ -64,9 +64,9 @@ pub struct Size {
 }
 
 impl Size {
-    /// The number of nodes to ask for where there are `now`.
+    /// The number of nodes to ask for where there are `now`. A number that is only kept may be out of new bounds.
     fn desired(&self, now: i32) -> i32 {
-        self.desired.unwrap_or_else(|| now.min(self.max).max(self.min))
+        self.desired.unwrap_or(now).min(self.max).max(self.min)
     }
 
     fn wire(&self, now: i32) -> NodegroupScalingConfig {
@@ -353,5 +353,6 @@ mod tests {
         assert!(size(2, 4, Some(2)).differs(&size(2, 4, Some(3))));
         assert_eq!(size(4, 6, None).desired(3), 4);
         assert_eq!(size(1, 2, None).desired(3), 2);
+        assert_eq!(size(2, 3, Some(1)).desired(1), 2, "a number from before is brought within them too");
     }
 }

@@ -218,7 +218,8 @@ fn verdict(
     finished: bool,
     requested: bool,
 ) -> Option<(Verb, Reason)> {
-    let anew = if shape.create_first { Verb::ReplaceCreateFirst } else { Verb::Replace };
+    let create_first = shape.create_first && !needs_what_goes_first(decided, resource, record);
+    let anew = if create_first { Verb::ReplaceCreateFirst } else { Verb::Replace };
     if let Some(of) = outer_remade(decided, resource, record) {
         return Some((Verb::Replace, Reason::Inside { of }));
     }
@@ -237,6 +238,13 @@ fn verdict(
         return Some((Verb::Update, Reason::Unfinished));
     }
     (!fields.is_empty()).then_some((Verb::Update, Reason::Differs))
+}
+
+/// Whether it needs something whose old one must go before the new one comes: then its own old one goes first too.
+fn needs_what_goes_first(decided: &Decided, resource: &Resource, record: Option<&Record>) -> bool {
+    let old = record.map(|record| record.edges.as_slice()).unwrap_or_default();
+    let goes_first = |edge: &Edge| decided.by_address.get(&edge.to).is_some_and(|d| d.verb == Verb::Replace);
+    resource.all_edges().iter().chain(old).any(goes_first)
 }
 
 /// What it lives in, if that is replaced, or made again after it was lost.

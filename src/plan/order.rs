@@ -146,19 +146,24 @@ fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>) -> N
         }
         for edge in edges_of(given.graph, address) {
             before(&End::New(edge.to.clone()), &new);
-            // Who used the old one turns to the new one before the old one goes.
-            if decided.by_address.get(&edge.to).is_some_and(|d| d.verb == Verb::ReplaceCreateFirst) {
-                before(&new, &End::Old(edge.to.clone()));
-            }
+        }
+        // Who used the old one turns to the new one before the old one goes.
+        for outlived in outlived(given, decided, address) {
+            before(&new, &End::Old(outlived));
         }
     }
     for (end, step) in steps {
         if let End::New(_) = end {
             continue;
         }
+        // The old one of two outlives the update of what both need.
+        let outlives =
+            decided.by_address.get(&step.address).is_some_and(|d| d.verb == Verb::ReplaceCreateFirst);
         for edge in &step.edges {
             before(end, &End::Old(edge.to.clone()));
-            if decided.by_address.get(&edge.to).is_some_and(|decision| decision.verb == Verb::Update) {
+            if !outlives
+                && decided.by_address.get(&edge.to).is_some_and(|decision| decision.verb == Verb::Update)
+            {
                 before(end, &End::New(edge.to.clone()));
             }
         }
@@ -170,6 +175,22 @@ fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>) -> N
         }
     }
     needs
+}
+
+/// What is there twice for a while and used by this resource, also through what is replaced in between.
+fn outlived(given: &Given<'_>, decided: &Decided, user: &Address) -> BTreeSet<Address> {
+    let (mut found, mut through) = (BTreeSet::new(), BTreeSet::new());
+    let mut open = vec![user.clone()];
+    while let Some(address) = open.pop() {
+        for edge in edges_of(given.graph, &address) {
+            match decided.by_address.get(&edge.to).map(|decision| decision.verb) {
+                Some(Verb::ReplaceCreateFirst) => drop(found.insert(edge.to)),
+                Some(Verb::Replace) if through.insert(edge.to.clone()) => open.push(edge.to),
+                _ => {}
+            }
+        }
+    }
+    found
 }
 
 fn edges_of(graph: &Graph, address: &Address) -> Vec<Edge> {

@@ -166,6 +166,42 @@ async fn create_first_turns_users_to_the_new_one_before_the_old_one_goes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn create_first_gives_way_where_what_it_needs_must_go_first() {
+    let mut world = world();
+    let chain = |shape: &str| {
+        let crated = |name: &str| {
+            let mut one = boxed(name, shape, "red");
+            one.kind = "crate";
+            one
+        };
+        let (middle, last) = (from(boxed("b", shape, "red"), "a"), from(crated("c"), "b"));
+        graph(vec![crated("a"), middle, last, from(boxed("d", "round", "red"), "c")])
+    };
+    world.up(&chain("round")).await;
+    log();
+    let (plan, outcome) = world.up(&chain("square")).await;
+    assert_eq!(told(&plan), ["+/- box.a", "-/+ box.b", "-/+ box.c", "~ box.d"]);
+    assert!(outcome.is_complete(), "{outcome:?}");
+    let log = log();
+    let place = |what: &str| log.iter().position(|line| line == what).expect("it happened");
+    assert!(place("update box.d") < place("delete box.a"), "{log:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn create_first_beside_an_update_of_what_it_needs() {
+    let mut world = world();
+    let stack = |shape: &str, color: &str| {
+        let mut user = boxed("b", shape, "red");
+        user.kind = "crate";
+        graph(vec![boxed("a", "round", color), from(user, "a")])
+    };
+    world.up(&stack("round", "red")).await;
+    let (plan, outcome) = world.up(&stack("square", "blue")).await;
+    assert_eq!(told(&plan), ["~ box.a", "+/- box.b"]);
+    assert!(outcome.is_complete(), "{outcome:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn b10_b11_an_old_one_that_cannot_be_deleted_is_remembered_and_removed_later() {
     let mut world = world();
     world.up(&crated("round")).await;

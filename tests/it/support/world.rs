@@ -13,6 +13,7 @@ use stack::live::Live;
 use stack::observe::observe;
 use stack::plan::{Intent, Plan, Refusal, plan};
 use stack::sandbox::Sandbox;
+use stack::sandbox::world::{ACCOUNT, GLOBAL, Key};
 use stack::state::State;
 use stack::state::store::Store;
 use tokio::sync::watch;
@@ -46,6 +47,23 @@ impl World {
             .all()
             .map(|(key, _)| format!("{} {} {}", key.region, key.table, key.id))
             .collect()
+    }
+
+    /// Raises a quota of EC2.
+    pub fn raise_quota(&self, name: &str, value: u64) {
+        self.put("us-west-2", "ec2/quota", name, serde_json::json!({ "value": value }));
+    }
+
+    /// Makes an IAM role that somebody else has.
+    pub fn somebodys_role(&self, name: &str) {
+        let arn = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+        let role = serde_json::json!({ "RoleName": name, "Arn": arn, "Path": "/" });
+        self.put(GLOBAL, "iam/role", name, role);
+    }
+
+    fn put(&self, region: &str, table: &str, id: &str, content: serde_json::Value) {
+        let [account, region, table, id] = [ACCOUNT, region, table, id].map(str::to_owned);
+        self.sandbox.world().put(Key { account, region, table, id }, content);
     }
 
     /// The addresses of the steps done, in their order.

@@ -1,0 +1,161 @@
+//! Any stack becomes any other one: up, nothing left to do, changed, nothing left to do, down to nothing.
+//!
+//! The cases are the same in every run; `cargo test convergence::any -- --ignored` looks for new ones.
+
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
+use stack::compose::compose;
+use stack::drift::drift;
+use stack::graph::Graph;
+use stack::plan::Intent;
+use stack::stack::{Variables, read};
+
+use crate::support::stacks::{FILES, changed, changes, genes, text};
+use crate::support::world::{World, told, up};
+
+/// How a case went wrong.
+type Fault = String;
+
+fn graph(text: &str) -> Result<Graph, Fault> {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, content) in FILES {
+        std::fs::write(folder.path().join(name), content).expect("a file is written");
+    }
+    let path = folder.path().join("test.toml");
+    std::fs::write(&path, text).expect("the stack file is written");
+    let stack = read(&path, &Variables::default()).map_err(|found| format!("not valid: {found:#?}"))?;
+    compose(&stack).map_err(|found| format!("not composed: {found:#?}"))
+}
+
+/// Carries an intent out; the state must be sound.
+async fn carried(world: &mut World, graph: &Graph, intent: &Intent, what: &str) -> Result<(), Fault> {
+    let plan =
+        world.plan(graph, intent).await.map_err(|refusals| format!("{what}: refused: {refusals:#?}"))?;
+    let outcome = world.carry_out(&plan).await;
+    if !outcome.is_complete() {
+        let skipped: Vec<String> = outcome.skipped.iter().map(ToString::to_string).collect();
+        return Err(format!(
+            "{what}: {:?} of {:#?}; failed: {:#?}; skipped: {skipped:?}",
+            world.state().check(),
+            told(&plan),
+            outcome.failed
+        ));
+    }
+    world.state().check().map_err(|unsound| format!("{what}: {unsound}"))
+}
+
+/// Nothing to do, nothing adrift.
+async fn settled(world: &World, graph: &Graph, what: &str) -> Result<(), Fault> {
+    let plan = world.plan(graph, &up()).await.map_err(|refusals| format!("after {what}: {refusals:#?}"))?;
+    if !plan.is_empty() {
+        return Err(format!("after {what} there is a plan: {:#?} {:?}", plan.changes, plan.edges));
+    }
+    let drift = drift(&world.state(), &world.live(None).await, &world.registry.shapes());
+    if drift.drifted.is_empty() && drift.unreadable.is_empty() {
+        return Ok(());
+    }
+    Err(format!("after {what} there is drift: {drift:#?}"))
+}
+
+async fn converges(first: &str, second: &str) -> Result<(), Fault> {
+    let (one, two) = (graph(first)?, graph(second)?);
+    let mut world = World::new();
+    for quota in ["vpcs", "addresses", "internet-gateways"] {
+        world.raise_quota(quota, 20);
+    }
+    for role in ["ops", "dev"] {
+        world.somebodys_role(role);
+    }
+    let fresh = world.inventory();
+    carried(&mut world, &one, &up(), "up A").await?;
+    settled(&world, &one, "up A").await?;
+    carried(&mut world, &two, &up(), "up B").await?;
+    settled(&world, &two, "up B").await?;
+    carried(&mut world, &two, &Intent::Destroy { targets: Vec::new() }, "destroy").await?;
+    // EC2 tells of a deleted NAT gateway for an hour.
+    world.rest(3_700).await;
+    let left: Vec<String> = world.inventory().into_iter().filter(|key| !fresh.contains(key)).collect();
+    let lost: Vec<&String> = fresh.iter().filter(|key| !world.inventory().contains(key)).collect();
+    if !left.is_empty() || !lost.is_empty() {
+        return Err(format!("destroyed, but left: {left:#?}, lost: {lost:#?}"));
+    }
+    if world.state().is_empty() { Ok(()) } else { Err("the state is not empty".into()) }
+}
+
+/// Runs a case in a simulated time of its own.
+fn simulated(first: &str, second: &str) -> Result<(), Fault> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    runtime.expect("a runtime").block_on(converges(first, second))
+}
+
+fn run(config: Config) {
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..config });
+    let result = runner.run(&(genes(), changes()), |(first, changes)| {
+        let second = text(&changed(&first, &changes));
+        let first = text(&first);
+        simulated(&first, &second)
+            .map_err(|fault| TestCaseError::fail(format!("{fault}\n\n── A ──\n{first}\n── B ──\n{second}")))
+    });
+    if let Err(proptest::test_runner::TestError::Fail(reason, _)) = &result {
+        panic!("{reason}");
+    }
+    result.expect("the cases run");
+}
+
+/// The two of a case that went wrong once, as named tests below have them.
+#[track_caller]
+fn holds(first: &str, second: &str) {
+    let head = "[stack]\nname = \"test\"\nregion = \"us-west-2\"\n";
+    if let Err(fault) = simulated(&format!("{head}{first}"), &format!("{head}{second}")) {
+        panic!("{fault}");
+    }
+}
+
+fn seeded(seed: u64) {
+    run(Config { cases: 25, rng_seed: RngSeed::Fixed(seed), max_shrink_iters: 100, ..Config::default() });
+}
+
+macro_rules! seeded {
+    ($($name:ident $seed:literal)*) => { $(#[test] fn $name() { seeded($seed); })* };
+}
+
+seeded! {
+    stacks_converge_1 1 stacks_converge_2 2 stacks_converge_3 3 stacks_converge_4 4
+    stacks_converge_5 5 stacks_converge_6 6 stacks_converge_7 7 stacks_converge_8 8
+}
+
+#[test]
+#[ignore = "looks for new cases: as many as PROPTEST_CASES says, other ones each time"]
+fn any_stacks_converge() {
+    run(Config { max_shrink_iters: 300, ..Config::default() });
+}
+
+#[test]
+#[ignore = "temporary"]
+fn survey() {
+    use proptest::strategy::{Strategy, ValueTree};
+    let from: u64 = std::fs::read_to_string("/tmp/conv_from").unwrap().trim().parse().unwrap();
+    for seed in from..from + 30 {
+        let mut runner = TestRunner::new(Config {
+            rng_seed: RngSeed::Fixed(1000 + seed),
+            failure_persistence: None,
+            ..Config::default()
+        });
+        let (first, changes) = (genes(), changes()).new_tree(&mut runner).unwrap().current();
+        let second = text(&changed(&first, &changes));
+        let first = text(&first);
+        let t = std::time::Instant::now();
+        let fault = std::panic::catch_unwind(|| simulated(&first, &second));
+        let fault = match fault {
+            Ok(Ok(())) => "ok".to_owned(),
+            Ok(Err(f)) => f,
+            Err(_) => "panic".into(),
+        };
+        std::fs::write(
+            format!("/tmp/conv/{seed}.txt"),
+            format!("{fault}\n\n── A ──\n{first}\n── B ──\n{second}"),
+        )
+        .unwrap();
+        let head: String = fault.chars().take(1500).collect();
+        eprintln!("=== {seed} {:?} {head}", t.elapsed());
+    }
+}
