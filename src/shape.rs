@@ -88,6 +88,8 @@ pub struct Shape {
     pub keep: &'static [&'static str],
     /// Whether a replacement may exist beside the old one: if so, it is created first.
     pub create_first: bool,
+    /// Whether a controller makes more of it than the object, which is looked for after the object is gone.
+    pub leaves: bool,
     /// The times of the kind.
     pub timing: Timing,
 }
@@ -108,6 +110,7 @@ impl Shape {
             sensitive: &[],
             keep: &[],
             create_first: false,
+            leaves: false,
             timing: Timing::QUICK,
         }
     }

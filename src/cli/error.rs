@@ -149,10 +149,12 @@ impl From<StoreError> for Failure {
                 .hint("use the credentials of that account, or another `name` under [stack]; `--sandbox` has states of its own"),
             StoreError::Snapshot { .. }
             | StoreError::Line { .. }
+            | StoreError::Headless { .. }
             | StoreError::History { .. }
             | StoreError::Unsound(_) => {
                 failure(Exit::Failed).hint("nothing was changed; take the file from a backup, or tell us how it came about")
             }
+            StoreError::Newer { .. } => failure(Exit::Failed).hint("nothing was changed; use that version"),
             StoreError::Disk { .. } => failure(Exit::Failed),
         }
     }

@@ -140,7 +140,9 @@ where
     }
     let words = in_words(error);
     let sort = match error {
-        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => ErrorSort::Unreachable,
+        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_) => {
+            ErrorSort::Unreachable
+        }
         _ if words.contains("this command only reads") => ErrorSort::Bug,
         SdkError::ConstructionFailure(_) => ErrorSort::Invalid,
         _ => ErrorSort::Other,
@@ -194,6 +196,11 @@ fn classify(code: &str, message: &str) -> ErrorSort {
     ]) || has(&["UnrecognizedClient", "SignatureDoesNotMatch", "Forbidden", "Unauthorized"])
     {
         ErrorSort::Denied
+    } else if has(&["InternalError", "InternalFailure", "InternalServer", "ServerInternal", "Unavailable"])
+        || has(&["ServerException", "ServiceException"])
+    {
+        // Nobody knows whether it was done.
+        ErrorSort::Unreachable
     } else if has(&["Invalid", "Validation", "Malformed", "MissingParameter", "BadRequest", "Unsupported"]) {
         ErrorSort::Invalid
     } else {
@@ -236,6 +243,8 @@ mod tests {
         assert_eq!(sort("RequestLimitExceeded", ""), ErrorSort::Throttled);
         assert_eq!(sort("VpcLimitExceeded", ""), ErrorSort::Quota);
         assert_eq!(sort("ExpiredTokenException", ""), ErrorSort::Denied);
+        assert_eq!(sort("ServiceUnavailableException", ""), ErrorSort::Unreachable);
+        assert_eq!(sort("InternalServerException", ""), ErrorSort::Unreachable);
     }
 
     #[test]

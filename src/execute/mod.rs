@@ -21,6 +21,7 @@ use crate::change::Action;
 use crate::cloud::{Cloud, CloudError, CloudResult, ErrorSort};
 use crate::kind::Registry;
 use crate::plan::{Intent, Old, Plan, Step};
+use crate::shape::Recovery;
 use crate::state::Object;
 use crate::state::journal::Entry;
 use crate::state::store::{Locked, StoreError};
@@ -210,7 +211,8 @@ impl<'a> Run<'a> {
             Action::Update | Action::Forget => timing.update,
             Action::Delete => timing.delete,
         };
-        let entries = before(step, locked, &spec, &token, clock.millis());
+        let by_token = kind.shape().recovery == Recovery::Token;
+        let entries = before(step, locked, &spec, &token, clock.millis(), by_token);
         let work = Work {
             number,
             step,
@@ -353,9 +355,10 @@ impl<'a> Run<'a> {
     fn close(mut self, locked: &mut Locked) -> Result<Outcome, StoreError> {
         self.outcome.took = self.cloud.clock().elapsed().saturating_sub(self.begun_at);
         if self.outcome.is_complete() {
-            let outputs = match self.plan.intent {
+            let outputs = match &self.plan.intent {
                 Intent::Up { .. } => self.stack_outputs(),
-                Intent::Destroy { .. } => BTreeMap::new(),
+                Intent::Destroy { targets } if targets.is_empty() => BTreeMap::new(),
+                Intent::Destroy { .. } => locked.state().outputs.clone(),
             };
             if outputs != locked.state().outputs {
                 locked.append(&[Entry::Outputs { outputs }])?;
@@ -375,7 +378,7 @@ impl<'a> Run<'a> {
 }
 
 /// What is written before a step sends its first call.
-fn before(step: &Step, locked: &Locked, spec: &Json, token: &str, at: i64) -> Vec<Entry> {
+fn before(step: &Step, locked: &Locked, spec: &Json, token: &str, at: i64, by_token: bool) -> Vec<Entry> {
     let address = step.address.clone();
     let mut entries = Vec::new();
     if step.action == Action::Forget {
@@ -387,8 +390,8 @@ fn before(step: &Step, locked: &Locked, spec: &Json, token: &str, at: i64) -> Ve
         Old::Deposed if recorded => entries.push(Entry::Deposed { address: address.clone() }),
         Old::None | Old::Gone | Old::Deposed => {}
     }
-    // A resumed create is open already, with its own token and parameters.
-    let resumed = step.resume.as_ref().filter(|_| step.action == Action::Create);
+    // What is sent again by its token is sent as it was.
+    let resumed = step.resume.as_ref().filter(|_| step.action == Action::Create && by_token);
     entries.push(Entry::Begun {
         address,
         kind: step.kind.clone(),
@@ -409,11 +412,18 @@ fn after(step: &Step, result: &CloudResult<Option<Object>>, locked: &Locked) -> 
         Ok(Some(object)) => Some(Entry::Done { address, object: object.clone() }),
         Ok(None) => Some(Entry::Gone { address, deposed: step.id.clone().filter(|_| step.deposed) }),
         Err(error) if matches!(error.sort, ErrorSort::Unreachable | ErrorSort::Interrupted) => None,
+        // What an earlier run sent may still have been done.
+        Err(error) if step.resume.is_some() && !is_an_answer(error) => None,
         Err(error) => {
             locked.state().records.get(&address)?;
             Some(Entry::Failed { address, error: error.to_string() })
         }
     }
+}
+
+/// Whether an error says what became of the call: nothing.
+fn is_an_answer(error: &CloudError) -> bool {
+    matches!(error.sort, ErrorSort::Invalid | ErrorSort::Exists | ErrorSort::Quota)
 }
 
 /// A new idempotency token.

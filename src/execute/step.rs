@@ -98,8 +98,10 @@ impl Work<'_> {
 
     async fn find(&self, spec: &Json, id: Option<&str>) -> CloudResult<Option<FoundAny>> {
         loop {
-            let _place = self.limits.place(self.kind.shape().service).await;
-            match self.kind.find(&self.cx, spec, id).await {
+            let place = self.limits.place(self.kind.shape().service).await;
+            let answer = self.kind.find(&self.cx, spec, id).await;
+            drop(place);
+            match answer {
                 Err(error) if passes(&error) => self.wait(&error.to_string()).await?,
                 answer => return answer,
             }
@@ -138,11 +140,12 @@ fn diff_of(
 async fn create(work: &Work<'_>) -> CloudResult<String> {
     let spec = match &work.step.resume {
         Some(open) => {
-            if let Some(found) = made_before(work, &open.spec, open.at).await? {
+            let by_token = work.kind.shape().recovery == Recovery::Token;
+            if !by_token && let Some(found) = made_before(work, &open.spec).await? {
                 return Ok(found.id);
             }
             // A token is only good for the very same parameters.
-            if work.kind.shape().recovery == Recovery::Token { &open.spec } else { &work.spec }
+            if by_token { &open.spec } else { &work.spec }
         }
         None => &work.spec,
     };
@@ -162,18 +165,13 @@ async fn create(work: &Work<'_>) -> CloudResult<String> {
     }
 }
 
-/// Looks for what an earlier run may have made, until it would be seen.
-async fn made_before(work: &Work<'_>, spec: &Json, begun: i64) -> CloudResult<Option<FoundAny>> {
-    if work.kind.shape().recovery == Recovery::Token {
-        return Ok(None);
-    }
-    let settle = i64::try_from(SETTLE.as_millis()).unwrap_or(i64::MAX);
+/// Looks for what an earlier run may have made, until it would be seen: a call of that run may still arrive.
+async fn made_before(work: &Work<'_>, spec: &Json) -> CloudResult<Option<FoundAny>> {
     loop {
         match work.find(spec, None).await? {
             Some(found) if work.is_ours(&found) => return Ok(Some(found)),
             Some(_) => return Ok(None),
-            None if work.kind.shape().recovery == Recovery::Name => return Ok(None),
-            None if work.cx.cloud().clock().millis() - begun > settle => return Ok(None),
+            None if work.elapsed() > SETTLE => return Ok(None),
             None => work.wait("what an earlier run may have made").await?,
         }
     }
@@ -181,6 +179,7 @@ async fn made_before(work: &Work<'_>, spec: &Json, begun: i64) -> CloudResult<Op
 
 /// "Exists" counts as made if it is ours.
 async fn adopt(work: &Work<'_>, spec: &Json, exists: CloudError) -> CloudResult<String> {
+    let began = work.elapsed();
     loop {
         match work.find(spec, None).await? {
             Some(found) if work.is_ours(&found) => return Ok(found.id),
@@ -188,7 +187,7 @@ async fn adopt(work: &Work<'_>, spec: &Json, exists: CloudError) -> CloudResult<
                 let words = format!("{} exists and was not made by this stack", found.id);
                 return Err(CloudError { message: words, ..exists });
             }
-            None if work.elapsed() > SETTLE => return Err(exists),
+            None if work.elapsed() - began > SETTLE => return Err(exists),
             None => work.wait("what the cloud says exists").await?,
         }
     }
@@ -198,9 +197,10 @@ async fn adopt(work: &Work<'_>, spec: &Json, exists: CloudError) -> CloudResult<
 async fn settle(work: &Work<'_>, id: &str) -> CloudResult<Object> {
     let mut updates = 0;
     let mut looks_since = 0;
+    let mut unseen_since = None;
     loop {
         let Some(found) = work.find(&work.spec, Some(id)).await? else {
-            if work.elapsed() > SETTLE {
+            if work.elapsed() - *unseen_since.get_or_insert(work.elapsed()) > SETTLE {
                 return Err(CloudError::new(
                     ErrorSort::NotFound,
                     format!("finding {id}"),
@@ -210,6 +210,7 @@ async fn settle(work: &Work<'_>, id: &str) -> CloudResult<Object> {
             work.wait("the cloud to show it").await?;
             continue;
         };
+        unseen_since = None;
         if let Readiness::Broken(why) = &found.readiness {
             return Err(CloudError::new(ErrorSort::Other, format!("waiting for {id}"), why.clone()));
         }
@@ -300,7 +301,7 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
     }
     let id = match (&work.step.id, &work.step.resume) {
         (Some(id), _) => id.clone(),
-        (None, Some(open)) => match made_before(work, &open.spec, open.at).await? {
+        (None, Some(open)) => match made_before(work, &open.spec).await? {
             Some(found) => found.id,
             None => return Ok(()),
         },
@@ -315,6 +316,8 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
             drop(place);
             match answer {
                 Ok(()) => {}
+                // It, or what it lived in, is gone.
+                Err(error) if error.sort == ErrorSort::NotFound => break,
                 Err(error) if passes(&error) => {
                     work.wait(&error.to_string()).await?;
                     continue;
@@ -339,7 +342,10 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
         }
     }
     loop {
-        let left = work.kind.remains(&work.cx, &work.spec, outputs.as_ref()).await?;
+        let left = match work.kind.remains(&work.cx, &work.spec, outputs.as_ref()).await {
+            Err(error) if passes(&error) => vec![error.to_string()],
+            answer => answer?,
+        };
         if left.is_empty() {
             return Ok(());
         }

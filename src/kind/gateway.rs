@@ -42,6 +42,7 @@ impl Kind for Gateway {
     const SHAPE: Shape = Shape {
         fixed: &["cluster", "manifest.kind", "manifest.metadata.name", "manifest.metadata.namespace"],
         open: &["manifest"],
+        leaves: true,
         timing: Timing::of(180, 5, 20),
         ..Shape::managed("gateway", "Gateway", "kubernetes")
     };

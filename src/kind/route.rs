@@ -41,6 +41,7 @@ impl Kind for Route {
     const SHAPE: Shape = Shape {
         fixed: &["cluster", "manifest.kind", "manifest.metadata.name", "manifest.metadata.namespace"],
         open: &["manifest"],
+        leaves: true,
         timing: Timing::of(60, 5, 15),
         ..Shape::managed("route", "route", "kubernetes")
     };

@@ -11,7 +11,7 @@ use crate::change::{FieldChange, Reason, Verb};
 use crate::diff;
 use crate::graph::{Edge, Graph, Resource, Sort};
 use crate::live::{FoundAny, Live, Ownership, Readiness, Seen};
-use crate::shape::{Recovery, Role, Shape, Shapes};
+use crate::shape::{Role, Shape, Shapes};
 use crate::state::{Object, Record, State};
 use crate::value::{Value, walk};
 
@@ -22,6 +22,14 @@ pub(super) struct Given<'a> {
     pub(super) live: &'a Live,
     pub(super) shapes: &'a Shapes,
     pub(super) intent: &'a Intent,
+    pub(super) scope: &'a Scope,
+}
+
+impl Given<'_> {
+    /// Whether a resource is in scope.
+    pub(super) fn may_touch(&self, address: &Address) -> bool {
+        self.scope.as_ref().is_none_or(|scope| scope.contains(address))
+    }
 }
 
 /// What happens to one resource.
@@ -49,9 +57,9 @@ pub(super) struct Decided {
 }
 
 /// Decides about everything in scope, or tells all that stands against it.
-pub(super) fn decide(given: &Given<'_>, scope: &Scope) -> Result<Decided, Vec<Refusal>> {
+pub(super) fn decide(given: &Given<'_>) -> Result<Decided, Vec<Refusal>> {
     let mut decided = Decided::default();
-    let in_scope = |address: &Address| scope.as_ref().is_none_or(|scope| scope.contains(address));
+    let in_scope = |address: &Address| given.may_touch(address);
     if let Intent::Up { replace, .. } = given.intent {
         for resource in given.graph.in_order() {
             if in_scope(&resource.address) {
@@ -107,6 +115,13 @@ fn wanted(given: &Given<'_>, decided: &mut Decided, resource: &Resource, replace
 
 fn looked_up(given: &Given<'_>, decided: &mut Decided, resource: &Resource, shape: &Shape) {
     let address = resource.address.clone();
+    if given.state.records.contains_key(&address) {
+        let title = shape.title;
+        let words = format!(
+            "{address} was made by this stack and is now only looked up, as {title}: give it another name"
+        );
+        return decided.refusals.push(Refusal::Move(words));
+    }
     match given.live.found.get(&address) {
         Some(Seen::Found(found)) => drop(decided.known.insert(address, found.outputs.clone())),
         Some(Seen::Absent) => decided.refusals.push(Refusal::Missing { address, title: shape.title }),
@@ -124,12 +139,14 @@ fn local(given: &Given<'_>, decided: &mut Decided, resource: &Resource, shape: &
         return decided.note(&resource.address, create(shape, resource, spec, Reason::New));
     };
     let fields = diff::by_opinion(shape, &spec, Some(&object.applied), &object.applied);
-    if fields.is_empty() {
+    let open = given.state.records.get(&resource.address).is_some_and(|record| record.open.is_some());
+    let finished = object.finished && !open;
+    if fields.is_empty() && finished {
         return unchanged(given, decided, resource, object.outputs.clone());
     }
+    let reason = if finished { Reason::Differs } else { Reason::Unfinished };
     let id = Some(object.id.clone());
-    decided
-        .note(&resource.address, Decision { verb: Verb::Update, reason: Reason::Differs, fields, spec, id });
+    decided.note(&resource.address, Decision { verb: Verb::Update, reason, fields, spec, id });
 }
 
 fn managed(
@@ -147,8 +164,12 @@ fn managed(
             let (address, error) = (address.clone(), error.clone());
             return decided.refusals.push(Refusal::Unreadable { address, error });
         }
-        Some(Seen::Found(found)) => found,
-        Some(Seen::Absent) | None => {
+        // The old one of an unfinished replacement carries the same tags.
+        Some(Seen::Found(found)) if !is_deposed(record, found) => found,
+        Some(Seen::Found(_) | Seen::Absent) | None => {
+            if let Some(decision) = not_seen_yet(record, &spec) {
+                return decided.note(address, decision);
+            }
             let gone = record.is_some_and(|record| record.current.is_some());
             let begun = record.is_some_and(|record| record.open.is_some());
             let reason = if gone {
@@ -171,14 +192,29 @@ fn managed(
     match verdict(decided, resource, record, shape, found, &fields, finished, requested) {
         None => unchanged(given, decided, resource, found.outputs.clone()),
         Some((verb, reason)) => {
-            if verb == Verb::Update {
+            let usable = object.is_some_and(|object| object.finished) || found.readiness == Readiness::Ready;
+            if verb == Verb::Update && usable {
                 decided.known.insert(address.clone(), found.outputs.clone());
             }
-            let spec =
-                if verb == Verb::Update { without(spec, &resource.lifecycle.ignore_changes) } else { spec };
+            let ignored = &resource.lifecycle.ignore_changes;
+            let spec = if verb == Verb::Update { as_it_is(spec, ignored, &found.spec) } else { spec };
             decided.note(address, Decision { verb, reason, fields, spec, id: Some(found.id.clone()) });
         }
     }
+}
+
+fn is_deposed(record: Option<&Record>, found: &FoundAny) -> bool {
+    record.is_some_and(|record| {
+        record.current.is_none() && record.deposed.iter().any(|object| object.id == found.id)
+    })
+}
+
+/// What was made a moment ago may not be seen yet: the step looks again until it would be.
+fn not_seen_yet(record: Option<&Record>, spec: &Value) -> Option<Decision> {
+    let record = record.filter(|record| record.open.is_some())?;
+    let object = record.current.as_ref().filter(|object| !object.finished)?;
+    let (fields, id) = (Vec::new(), Some(object.id.clone()));
+    Some(Decision { verb: Verb::Update, reason: Reason::Unfinished, fields, spec: spec.clone(), id })
 }
 
 /// Found by the id we recorded, or carrying our tags, or what an open create of ours left.
@@ -222,6 +258,9 @@ fn verdict(
     let anew = if create_first { Verb::ReplaceCreateFirst } else { Verb::Replace };
     if let Some(of) = outer_remade(decided, resource, record) {
         return Some((Verb::Replace, Reason::Inside { of }));
+    }
+    if record.is_some_and(|record| record.kind != resource.kind || record.place != resource.place) {
+        return Some((Verb::Replace, Reason::Fixed { fields: vec!["account, region or kind".to_owned()] }));
     }
     if let Readiness::Broken(why) | Readiness::Leaving(why) = &found.readiness {
         return Some((Verb::Replace, Reason::Broken { why: why.clone() }));
@@ -292,7 +331,7 @@ fn unwanted(given: &Given<'_>, decided: &mut Decided, address: &Address, record:
             (decision.verb, decision.reason) = (Verb::Forget, Reason::Gone);
         }
         Some(Seen::Found(found)) => decision.id = Some(found.id.clone()),
-        Some(Seen::Absent) if settled(given.shapes, record) => {
+        Some(Seen::Absent) if is_settled(record) && !leaves(given.shapes, record) => {
             (decision.verb, decision.reason) = (Verb::Forget, Reason::Gone);
         }
         Some(Seen::Absent | Seen::Unreadable(_)) | None => {
@@ -302,10 +341,14 @@ fn unwanted(given: &Given<'_>, decided: &mut Decided, address: &Address, record:
     decided.note(address, decision);
 }
 
-/// Whether what is not found will not turn up later: nothing of it is open, or a create by name would show it.
-fn settled(shapes: &Shapes, record: &Record) -> bool {
-    let by_name = shapes.get(record.kind.as_str()).is_some_and(|shape| shape.recovery == Recovery::Name);
-    record.open.is_none() || record.current.is_some() || by_name
+/// Whether what is not found will not turn up later: nothing of it is open.
+fn is_settled(record: &Record) -> bool {
+    record.open.is_none()
+}
+
+/// Whether what a controller made of it may be there still.
+fn leaves(shapes: &Shapes, record: &Record) -> bool {
+    record.current.is_some() && shapes.get(record.kind.as_str()).is_some_and(|shape| shape.leaves)
 }
 
 fn protect(given: &Given<'_>, decided: &mut Decided) {
@@ -321,24 +364,22 @@ fn protect(given: &Given<'_>, decided: &mut Decided) {
     }
 }
 
-/// A spec without the fields of these paths: nobody has an opinion on them.
-fn without(spec: Value, paths: &[String]) -> Value {
-    paths.iter().fold(spec, |spec, path| match path.split_once('.') {
-        None => match spec {
-            Value::Map(mut map) => {
-                map.remove(path.as_str());
-                Value::Map(map)
-            }
-            other => other,
-        },
-        Some((head, rest)) => match spec {
-            Value::Map(mut map) => {
-                if let Some(inner) = map.remove(head) {
-                    map.insert(head.to_owned(), without(inner, &[rest.to_owned()]));
-                }
-                Value::Map(map)
-            }
-            other => other,
-        },
-    })
+/// A spec in which the fields of these paths are as they are live: nobody has an opinion on them.
+fn as_it_is(spec: Value, paths: &[String], live: &Json) -> Value {
+    paths.iter().fold(spec, |spec, path| with_live(spec, path, live))
+}
+
+fn with_live(spec: Value, path: &str, live: &Json) -> Value {
+    let Value::Map(mut map) = spec else { return spec };
+    let (head, rest) = path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest)));
+    let inner = map.remove(head);
+    let value = match (inner, rest) {
+        (Some(inner), Some(rest)) => with_live(inner, rest, &live[head]),
+        (_, None) => Value::from(live[head].clone()),
+        (None, Some(_)) => Value::Null,
+    };
+    if value != Value::Null {
+        map.insert(head.to_owned(), value);
+    }
+    Value::Map(map)
 }

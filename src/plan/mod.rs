@@ -181,9 +181,9 @@ pub fn plan(
     shapes: &Shapes,
     intent: &Intent,
 ) -> Result<Plan, Vec<Refusal>> {
-    let given = decide::Given { graph, state, live, shapes, intent };
-    let scope = scope::scope(graph, state, intent).map_err(|refusal| vec![refusal])?;
-    let decided = decide::decide(&given, &scope)?;
+    let scope = &scope::scope(graph, state, intent).map_err(|refusal| vec![refusal])?;
+    let given = decide::Given { graph, state, live, shapes, intent, scope };
+    let decided = decide::decide(&given)?;
     let (steps, changes) = order::order(&given, &decided)?;
     Ok(Plan {
         format: crate::state::FORMAT,

@@ -30,8 +30,14 @@ pub(super) fn order(given: &Given<'_>, decided: &Decided) -> Result<(Vec<Step>, 
         add_steps(given, &mut steps, address, decision);
     }
     add_deposed(given, &mut steps);
-    let needs = needs(given, decided, &steps);
-    let sorted = sort(&needs)?;
+    let mut needs = self::needs(given, decided, &steps, true);
+    let sorted = match sort(&needs) {
+        Ok(sorted) => sorted,
+        Err(_) => {
+            needs = self::needs(given, decided, &steps, false);
+            sort(&needs)?
+        }
+    };
     let number: BTreeMap<&End, usize> = sorted.iter().enumerate().map(|(at, end)| (end, at)).collect();
     let numbered = |end: &End| needs[end].iter().map(|need| number[need]).collect();
     let ordered = sorted.iter().map(|end| Step { needs: numbered(end), ..steps[end].clone() }).collect();
@@ -50,6 +56,7 @@ fn add_steps(given: &Given<'_>, steps: &mut BTreeMap<End, Step>, address: &Addre
         let deposed = decision.verb == Verb::ReplaceCreateFirst;
         let mut step = old_step(address, record, record.current.as_ref(), action, decision);
         (step.id, step.deposed) = (decision.id.clone(), deposed);
+        step.timeout = given.graph.resources.get(address).and_then(|resource| resource.lifecycle.timeouts[2]);
         steps.insert(End::Old(address.clone()), step);
     }
     if is_new && let Some(resource) = given.graph.resources.get(address) {
@@ -113,7 +120,7 @@ fn old_step(
 
 /// Objects that earlier replacements left are deleted by any run that may touch their resource.
 fn add_deposed(given: &Given<'_>, steps: &mut BTreeMap<End, Step>) {
-    for (address, record) in &given.state.records {
+    for (address, record) in given.state.records.iter().filter(|(address, _)| given.may_touch(address)) {
         for object in &record.deposed {
             let spec = Value::from(object.applied.clone());
             let fallback =
@@ -127,7 +134,8 @@ fn add_deposed(given: &Given<'_>, steps: &mut BTreeMap<End, Step>) {
 
 type Needs = BTreeMap<End, BTreeSet<End>>;
 
-fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>) -> Needs {
+/// Which ends come before which; `softly`: also what is only better so.
+fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>, softly: bool) -> Needs {
     let mut needs: Needs = steps.keys().map(|end| (end.clone(), BTreeSet::new())).collect();
     let mut before = |first: &End, then: &End| {
         if first != then
@@ -147,6 +155,14 @@ fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>) -> N
         for edge in edges_of(given.graph, address) {
             before(&End::New(edge.to.clone()), &new);
         }
+        // Who used what goes for good turns away from it first.
+        if softly && decision.verb == Verb::Update {
+            for edge in given.state.records.get(address).into_iter().flat_map(|record| &record.edges) {
+                if decided.by_address.get(&edge.to).is_some_and(|other| other.verb == Verb::Delete) {
+                    before(&new, &End::Old(edge.to.clone()));
+                }
+            }
+        }
         // Who used the old one turns to the new one before the old one goes.
         for outlived in outlived(given, decided, address) {
             before(&new, &End::Old(outlived));
@@ -161,6 +177,9 @@ fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>) -> N
             decided.by_address.get(&step.address).is_some_and(|d| d.verb == Verb::ReplaceCreateFirst);
         for edge in &step.edges {
             before(end, &End::Old(edge.to.clone()));
+            for object in given.state.records.get(&edge.to).into_iter().flat_map(|record| &record.deposed) {
+                before(end, &End::Deposed(edge.to.clone(), object.id.clone()));
+            }
             if !outlives
                 && decided.by_address.get(&edge.to).is_some_and(|decision| decision.verb == Verb::Update)
             {

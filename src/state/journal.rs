@@ -121,10 +121,15 @@ pub fn apply(state: &mut State, seq: u64, entry: &Entry) -> Result<(), Illegal> 
                 open: None,
             });
             if *action != Action::Delete {
-                (record.kind, record.place, record.edges) = (kind.clone(), place.clone(), edges.clone());
+                (record.kind, record.place) = (kind.clone(), place.clone());
+                // Until it is done, what it needed and what it needs may both be so.
+                record.edges.extend(edges.iter().cloned());
+                record.edges.sort();
+                record.edges.dedup();
             }
-            let (action, token, spec) = (*action, token.clone(), spec.clone());
-            record.open = Some(Open { seq, action, token, spec, at: *at });
+            tried(record);
+            let (action, token, spec, edges) = (*action, token.clone(), spec.clone(), edges.clone());
+            record.open = Some(Open { seq, action, token, spec, edges, at: *at });
         }
         Entry::Made { address, id } => {
             let record = known(state, address).map_err(illegal)?;
@@ -142,7 +147,9 @@ pub fn apply(state: &mut State, seq: u64, entry: &Entry) -> Result<(), Illegal> 
         Entry::Done { address, object } => {
             let record = known(state, address).map_err(illegal)?;
             record.current = Some(object.clone());
-            record.open = None;
+            if let Some(open) = record.open.take() {
+                record.edges = open.edges;
+            }
         }
         Entry::Gone { address, deposed } => {
             let record = known(state, address).map_err(illegal)?;
@@ -154,7 +161,13 @@ pub fn apply(state: &mut State, seq: u64, entry: &Entry) -> Result<(), Illegal> 
             tidy(state, address);
         }
         Entry::Failed { address, .. } => {
-            known(state, address).map_err(illegal)?.open = None;
+            let record = known(state, address).map_err(illegal)?;
+            tried(record);
+            let created = record.open.take().is_some_and(|open| open.action == Action::Create);
+            // The new one failed: the old one stays current.
+            if created && record.current.is_none() {
+                record.current = record.deposed.pop();
+            }
             tidy(state, address);
         }
         Entry::Deposed { address } => {
@@ -169,6 +182,25 @@ pub fn apply(state: &mut State, seq: u64, entry: &Entry) -> Result<(), Illegal> 
 
 fn known<'a>(state: &'a mut State, address: &Address) -> Result<&'a mut Record, String> {
     state.records.get_mut(address).ok_or_else(|| format!("{address} is not known"))
+}
+
+/// An update that did not end may have set what it wanted: should the file want it no more, it is to be reset.
+fn tried(record: &mut Record) {
+    let open = record.open.as_ref().filter(|open| open.action == Action::Update);
+    if let (Some(open), Some(object)) = (open, &mut record.current) {
+        add_missing(&mut object.applied, &open.spec);
+    }
+}
+
+fn add_missing(to: &mut Json, from: &Json) {
+    if let (Json::Object(to), Json::Object(from)) = (to, from) {
+        for (key, value) in from {
+            match to.get_mut(key) {
+                Some(inner) => add_missing(inner, value),
+                None => drop(to.insert(key.clone(), value.clone())),
+            }
+        }
+    }
 }
 
 /// A record that holds nothing is none.

@@ -90,6 +90,8 @@ pub struct Open {
     pub token: String,
     /// What was to be.
     pub spec: Json,
+    /// What it needs then.
+    pub edges: Vec<Edge>,
     /// When, in milliseconds since 1970.
     pub at: i64,
 }

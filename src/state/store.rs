@@ -50,6 +50,20 @@ pub enum StoreError {
         /// From 1.
         line: usize,
     },
+    /// The journal goes on from a snapshot that is not there.
+    #[error("{path} goes on from a state.json that is not beside it", path = path.display())]
+    Headless {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// The journal was written by a newer program.
+    #[error("line {line} of {path} was written by a newer version of stack", path = path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+    },
     /// The journal tells what cannot have happened.
     #[error("{path} cannot be used", path = path.display())]
     History {
@@ -97,12 +111,15 @@ impl Store {
         std::fs::create_dir_all(&self.folder).map_err(disk("cannot make", &self.folder))?;
         let lock = self.take_lock(who)?;
         let loaded = self.load()?;
+        let path = self.folder.join("journal.jsonl");
         let (state, torn, length) = match loaded {
             Some(loaded) => (loaded.state, loaded.torn, loaded.journal_length),
-            None => (State::new(&self.stack, &self.cloud, lineage), false, 0),
+            // All there may be is a first line that was torn.
+            None => (State::new(&self.stack, &self.cloud, lineage), path.exists(), 0),
         };
-        let path = self.folder.join("journal.jsonl");
         let journal = private().append(true).open(&path).map_err(disk("cannot open", &path))?;
+        let folder = File::open(&self.folder).and_then(|folder| folder.sync_all());
+        folder.map_err(disk("cannot write", &self.folder))?;
         if torn {
             journal.set_len(length).map_err(disk("cannot mend", &path))?;
         }
@@ -140,7 +157,9 @@ impl Store {
         let bytes = read_if_there(&journal)?.unwrap_or_default();
         let (lines, torn, journal_length) = lines(&journal, &bytes)?;
         let head = lines.first().and_then(|line| line.head.clone());
-        let Some(mut state) = snapshot.or(head) else { return Ok(None) };
+        let Some(mut state) = snapshot.or(head) else {
+            return if lines.is_empty() { Ok(None) } else { Err(StoreError::Headless { path: journal }) };
+        };
         if state.cloud != self.cloud {
             let (stack, wanted) = (self.stack.clone(), self.cloud.clone());
             return Err(StoreError::OtherCloud { stack, found: state.cloud, wanted });
@@ -180,22 +199,34 @@ fn lines(path: &Path, bytes: &[u8]) -> Result<(Vec<Line>, bool, u64), StoreError
     let mut found = Vec::new();
     let mut length = 0;
     for (at, raw) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let whole = raw.strip_suffix(b"\n").and_then(parse_line);
         let is_last = length as usize + raw.len() == bytes.len();
-        match whole {
-            Some(line) => found.push(line),
+        let (path, line) = (path.to_owned(), at + 1);
+        match raw.strip_suffix(b"\n").and_then(summed) {
+            Some(json) => match serde_json::from_slice::<Format>(json) {
+                Ok(head) if head.format > FORMAT => return Err(StoreError::Newer { path, line }),
+                _ => {
+                    let parsed = serde_json::from_slice(json);
+                    found.push(parsed.map_err(|_| StoreError::Line { path, line })?);
+                }
+            },
             None if is_last => return Ok((found, true, length)),
-            None => return Err(StoreError::Line { path: path.to_owned(), line: at + 1 }),
+            None => return Err(StoreError::Line { path, line }),
         }
         length += raw.len() as u64;
     }
     Ok((found, false, length))
 }
 
-fn parse_line(raw: &[u8]) -> Option<Line> {
+#[derive(serde::Deserialize)]
+struct Format {
+    format: u32,
+}
+
+/// The JSON of a line, if its sum is right.
+fn summed(raw: &[u8]) -> Option<&[u8]> {
     let (sum, json) = (raw.get(..8)?, raw.get(9..)?);
     let sum = u32::from_str_radix(std::str::from_utf8(sum).ok()?, 16).ok()?;
-    (crc32fast::hash(json) == sum).then(|| serde_json::from_slice(json).ok()).flatten()
+    (crc32fast::hash(json) == sum).then_some(json)
 }
 
 /// A state with its lock: the only one who may write it.
@@ -345,6 +376,41 @@ mod tests {
         again.append(&[entry("b")]).expect("appends after the whole lines");
         drop(again);
         assert_eq!(store(folder.path()).read().expect("reads").expect("a state").records.len(), 2);
+    }
+
+    #[test]
+    fn a_first_line_that_was_torn_is_cut_off() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("shop")).expect("makes");
+        std::fs::write(folder.path().join("shop/journal.jsonl"), b"1234abcd {\"for").expect("writes");
+        let mut locked = store(folder.path()).lock("me", "lineage").expect("locks");
+        locked.append(&[entry("a")]).expect("appends");
+        drop(locked);
+        assert_eq!(store(folder.path()).read().expect("reads").expect("a state").records.len(), 1);
+    }
+
+    #[test]
+    fn a_journal_without_its_snapshot_is_an_error_and_not_a_new_stack() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut locked = store(folder.path()).lock("me", "lineage").expect("locks");
+        locked.append(&[entry("a")]).expect("appends");
+        locked.snapshot().expect("snapshots");
+        locked.append(&[entry("b")]).expect("appends");
+        drop(locked);
+        std::fs::remove_file(folder.path().join("shop/state.json")).expect("removes");
+        assert!(matches!(store(folder.path()).read(), Err(StoreError::Headless { .. })));
+    }
+
+    #[test]
+    fn a_line_of_a_newer_program_is_refused_and_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut locked = store(folder.path()).lock("me", "lineage").expect("locks");
+        locked.append(&[entry("a")]).expect("appends");
+        let json = br#"{"format":2,"news":true}"#;
+        let line = format!("{:08x} {}\n", crc32fast::hash(json), String::from_utf8_lossy(json));
+        locked.journal.write_all(line.as_bytes()).expect("writes");
+        drop(locked);
+        assert!(matches!(store(folder.path()).read(), Err(StoreError::Newer { line: 3, .. })));
     }
 
     #[test]

@@ -360,3 +360,77 @@ async fn b27_an_interrupted_run_abandons_waits_and_the_next_one_goes_on() {
     assert!(outcome.is_complete());
     assert_eq!(log(), ["update box.a", "create box.b", "update box.b"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn b33_what_was_just_made_and_is_not_seen_yet_is_not_made_again() {
+    let mut world = world();
+    let stack = graph(vec![boxed("a", "round", "red")]);
+    fail("update box.a", ErrorSort::NotYet, false);
+    let plan = world.plan(&stack, &up()).await.expect("there is a plan");
+    world.carry_out_until(&plan, std::time::Duration::from_secs(5)).await;
+    heal();
+    log();
+    let hidden = shelf(|shelf| std::mem::take(&mut shelf.boxes));
+    let plan = world.plan(&stack, &up()).await.expect("there is a plan");
+    assert_eq!(told(&plan), ["~ box.a"]);
+    shelf(|shelf| shelf.boxes = hidden);
+    assert!(world.carry_out(&plan).await.is_complete());
+    assert_eq!(log(), ["update box.a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_refers_to_something_half_made_waits_for_its_outputs() {
+    let mut world = world();
+    let stack = graph(vec![boxed("a", "round", "red"), from(boxed("b", "round", "red"), "a")]);
+    fail("create box.a", ErrorSort::Invalid, true);
+    world.up(&stack).await;
+    heal();
+    let (_, outcome) = world.up(&stack).await;
+    assert!(outcome.is_complete(), "{outcome:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn b10_a_new_one_that_cannot_be_made_leaves_the_old_one_current() {
+    let mut world = world();
+    world.up(&crated("round")).await;
+    let old = world.state().records[&at("a")].current.clone();
+    fail("create box.a", ErrorSort::Invalid, false);
+    world.up(&crated("square")).await;
+    assert_eq!(world.state().records[&at("a")].current, old);
+    heal();
+    let (plan, _) = world.up(&crated("round")).await;
+    assert_eq!(told(&plan), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destroy_looks_for_a_create_whose_answer_was_lost() {
+    let mut world = world();
+    let stack = graph(vec![boxed("a", "round", "red")]);
+    fail("create box.a", ErrorSort::Unreachable, true);
+    world.up(&stack).await;
+    heal();
+    let late = shelf(|shelf| std::mem::take(&mut shelf.boxes));
+    let plan = world.plan(&stack, &Intent::Destroy { targets: Vec::new() }).await.expect("a plan");
+    shelf(|shelf| shelf.boxes = late);
+    assert!(world.carry_out(&plan).await.is_complete());
+    assert!(shelf(|shelf| shelf.boxes.is_empty()) && world.state().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_ignored_keeps_its_live_value_through_an_update() {
+    let mut world = world();
+    let ignoring = |from: &str| {
+        let mut resource = boxed("a", "round", "red");
+        let Value::Map(spec) = &mut resource.spec else { panic!("a spec is a map") };
+        spec.insert("from".into(), from.into());
+        resource.lifecycle.ignore_changes = vec!["color".into()];
+        graph(vec![resource])
+    };
+    world.up(&ignoring("x")).await;
+    shelf(|shelf| shelf.boxes.values_mut().for_each(|(spec, _)| spec.color = Some("blue".into())));
+    let (plan, outcome) = world.up(&ignoring("y")).await;
+    assert_eq!(told(&plan), ["~ box.a"]);
+    assert!(outcome.is_complete(), "{outcome:?}");
+    let color = shelf(|shelf| shelf.boxes.values().next().and_then(|(spec, _)| spec.color.clone()));
+    assert_eq!(color.as_deref(), Some("blue"));
+}
