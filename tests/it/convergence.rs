@@ -155,16 +155,28 @@ fn a_node_group_gets_a_higher_minimum() {
     holds(ASSOCIATED, &ASSOCIATED.replace("min = 1", "min = 2"));
 }
 
-#[test]
-fn a_route_moves_to_a_listener_by_name() {
-    let served = format!(
+fn served() -> String {
+    format!(
         "{ASSOCIATED}[controllers.alb]\nkind = \"aws-load-balancer-controller\"\nversion = \"3.5.0\"\n\
          clusters = [\"one\"]\n[manifests.apps]\ncluster = \"one\"\nfiles = [\"services.yaml\"]\n\
          [gateways.web]\nclass = \"alb\"\ncluster = \"one\"\nscheme = \"internal\"\n\
          listeners = [{{ name = \"http\", protocol = \"HTTP\", port = 80 }}]\n\
          [routes.a]\ngateway = \"web\"\nrules = [{{ backends = [{{ service = \"left\", port = 80 }}] }}]\n"
-    );
+    )
+}
+
+#[test]
+fn a_route_moves_to_a_listener_by_name() {
+    let served = served();
     holds(&served, &format!("{served}listeners = [\"http\"]\n"));
+}
+
+#[test]
+fn a_load_balancer_gets_another_scheme() {
+    let named = "[gateways.web]\ndns = { zone = \"api.example.com\" }\n";
+    let served = served().replace("[gateways.web]\n", named).replace("\"internal\"", "\"internet-facing\"")
+        + "hostnames = [\"a.api.example.com\"]\n";
+    holds(&served, &served.replace("\"internet-facing\"", "\"internal\""));
 }
 
 fn seeded(seed: u64) {
@@ -184,4 +196,35 @@ seeded! {
 #[ignore = "looks for new cases: as many as PROPTEST_CASES says, other ones each time"]
 fn any_stacks_converge() {
     run(Config { max_shrink_iters: 300, ..Config::default() });
+}
+
+#[test]
+#[ignore = "temporary"]
+fn survey() {
+    use proptest::strategy::{Strategy, ValueTree};
+    let from: u64 = std::fs::read_to_string("/tmp/conv_from").unwrap().trim().parse().unwrap();
+    for seed in from..from + 80 {
+        let mut runner = TestRunner::new(Config {
+            rng_seed: RngSeed::Fixed(1000 + seed),
+            failure_persistence: None,
+            ..Config::default()
+        });
+        let (first, changes) = (genes(), changes()).new_tree(&mut runner).unwrap().current();
+        let second = text(&changed(&first, &changes));
+        let first = text(&first);
+        let t = std::time::Instant::now();
+        let fault = std::panic::catch_unwind(|| simulated(&first, &second));
+        let fault = match fault {
+            Ok(Ok(())) => "ok".to_owned(),
+            Ok(Err(f)) => f,
+            Err(_) => "panic".into(),
+        };
+        std::fs::write(
+            format!("/tmp/conv/{seed}.txt"),
+            format!("{fault}\n\n── A ──\n{first}\n── B ──\n{second}"),
+        )
+        .unwrap();
+        let head: String = fault.chars().take(1500).collect();
+        eprintln!("=== {seed} {:?} {head}", t.elapsed());
+    }
 }

@@ -193,7 +193,7 @@ impl Writer<'_> {
     }
 
     fn cluster_sketch(&mut self, name: &str) -> (bool, usize, String) {
-        let there = self.genes.there(if name == "one" { 65 } else { 35 });
+        let there = self.genes.there(if name == "one" { 60 } else { 25 });
         let network = self.genes.next();
         let version = self.genes.pick(&["1.35", "1.35", "1.35", "1.34"]);
         let called = self.genes.pick(&["", "", "", "", "", "name = \"another\"\n"]);
