@@ -109,8 +109,14 @@ impl Walk<'_> {
 }
 
 fn change(shape: &Shape, path: &str, before: Option<Value>, after: Option<Value>) -> FieldChange {
-    let (sensitive, fixed) = (is_in(shape.sensitive, path), is_in(shape.fixed, path));
+    let sensitive = is_in(shape.sensitive, path);
+    let emptied = before.is_some() && after.as_ref().is_none_or(is_empty);
+    let fixed = is_in(shape.fixed, path) || (emptied && is_in(shape.never_emptied, path));
     FieldChange { path: path.to_owned(), before, after, sensitive, fixed }
+}
+
+fn is_empty(value: &Value) -> bool {
+    matches!(value, Value::Null) || matches!(value, Value::List(items) if items.is_empty())
 }
 
 fn same(shape: &Shape, path: &str, a: &Json, b: &Json) -> bool {

@@ -76,6 +76,8 @@ pub struct Shape {
     pub recovery: Recovery,
     /// Fields that force a replacement.
     pub fixed: &'static [&'static str],
+    /// Lists that force a replacement when nothing is left of them.
+    pub never_emptied: &'static [&'static str],
     /// Lists whose order means nothing.
     pub sets: &'static [&'static str],
     /// Fields compared only as far as the file speaks of them, inside of lists too (Kubernetes manifests).
@@ -104,6 +106,7 @@ impl Shape {
             role: Role::Managed,
             recovery: Recovery::Name,
             fixed: &[],
+            never_emptied: &[],
             sets: &[],
             open: &[],
             volatile: &[],

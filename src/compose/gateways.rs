@@ -101,15 +101,11 @@ fn load_balancer(draft: &mut Draft<'_>, post: &Post<'_>) {
     draft.add(targets);
 
     let gateway = post.gateway;
-    let scheme = match gateway.scheme.unwrap_or(Scheme::Internal) {
-        Scheme::InternetFacing => "internet-facing",
-        Scheme::Internal => "internal",
-    };
     let attributes = gateway.attributes.iter().map(|(key, value)| json!({ "key": key, "value": value }));
     let listeners = listener_configurations(draft, gateway);
     let tags = &draft.stack.head.tags;
     let spec = json!({
-        "scheme": scheme,
+        "scheme": scheme(gateway),
         "listenerConfigurations": (!listeners.is_empty()).then_some(listeners),
         "loadBalancerAttributes": (!gateway.attributes.is_empty()).then(|| attributes.collect::<Vec<_>>()),
         "defaultTargetGroupConfiguration": { "name": post.name },
@@ -124,6 +120,13 @@ fn load_balancer(draft: &mut Draft<'_>, post: &Post<'_>) {
     let made = made.kept_alive_by(&post.at.part("configuration")).kept_alive_by(&post.at.part("targets"));
     let made = draft.entries.configurations(&post.site.key).iter().fold(made, Resource::kept_alive_by);
     draft.add(made);
+}
+
+fn scheme(gateway: &Gateway) -> &'static str {
+    match gateway.scheme.unwrap_or(Scheme::Internal) {
+        Scheme::InternetFacing => "internet-facing",
+        Scheme::Internal => "internal",
+    }
 }
 
 /// The certificates of a load balancer by protocol and port: the first is the default, the others go by name.
@@ -204,10 +207,12 @@ fn object(draft: &Draft<'_>, post: &Post<'_>, infrastructure: Option<Json>) -> R
     let from = if everywhere { "All" } else { "Same" };
     let listeners: Vec<Json> =
         post.gateway.listeners.iter().map(|one| listener(draft, post.gateway.class, one, from)).collect();
+    // With another scheme it is another load balancer: the Gateway itself must tell it.
+    let annotations = infrastructure.is_some().then(|| json!({ "stack/scheme": scheme(post.gateway) }));
     let manifest = json!({
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "Gateway",
-        "metadata": { "name": post.name, "namespace": post.namespace },
+        "metadata": { "name": post.name, "namespace": post.namespace, "annotations": annotations },
         "spec": {
             "gatewayClassName": class_name(post.gateway.class),
             "infrastructure": infrastructure,

@@ -3,6 +3,9 @@
 //! The AWS Load Balancer Controller writes the ARN of the load balancer into the message of `Programmed`, the Lattice
 //! controller the ARN of the service network. The first owns load balancer, target groups and security groups of a
 //! Gateway; the second owns nothing of its own.
+//!
+//! A load balancer keeps its type and its scheme: with another one it has another address too, which the controller
+//! only tells later. So the Gateway is made anew; an annotation on it says the scheme.
 
 use aws_sdk_elasticloadbalancingv2::types::TagDescription;
 use serde::{Deserialize, Serialize};
@@ -40,7 +43,14 @@ pub struct Outputs {
 
 impl Kind for Gateway {
     const SHAPE: Shape = Shape {
-        fixed: &["cluster", "manifest.kind", "manifest.metadata.name", "manifest.metadata.namespace"],
+        fixed: &[
+            "cluster",
+            "manifest.kind",
+            "manifest.metadata.name",
+            "manifest.metadata.namespace",
+            "manifest.metadata.annotations.stack/scheme",
+            "manifest.spec.gatewayClassName",
+        ],
         open: &["manifest"],
         leaves: true,
         timing: Timing::of(180, 5, 20),

@@ -42,6 +42,7 @@ impl Kind for LatticeVpcAssociation {
     const SHAPE: Shape = Shape {
         recovery: Recovery::Token,
         fixed: &["service_network_id", "vpc_id"],
+        never_emptied: &["security_group_ids"],
         sets: &["security_group_ids"],
         timing: Timing::of(30, 5, 15),
         ..Shape::managed("lattice_vpc_association", "Lattice VPC association", "vpc-lattice")

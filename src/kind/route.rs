@@ -86,11 +86,14 @@ fn clients(cx: &Cx, spec: &Spec) -> Clients {
     spec.cluster.place().map_or_else(|| cx.clients(), |place| cx.cloud().clients(&place))
 }
 
-/// Every parent must have accepted it and found what it refers to, at its last generation.
+/// Every parent must have accepted it and found what it refers to, at its last generation. What is still told of a
+/// parent that it had before says nothing.
 fn readiness(live: &Live) -> Readiness {
-    let wanted = live.object["spec"]["parentRefs"].as_array().map_or(0, Vec::len);
-    let parents: Vec<&Json> = live.object["status"]["parents"].as_array().into_iter().flatten().collect();
-    if parents.len() < wanted || parents.is_empty() {
+    let wanted = list(&live.object["spec"]["parentRefs"]);
+    let parents = list(&live.object["status"]["parents"]).iter();
+    let is_wanted = |one: &&Json| wanted.iter().any(|parent| is_same_parent(parent, &one["parentRef"]));
+    let parents: Vec<&Json> = parents.filter(is_wanted).collect();
+    if parents.len() < wanted.len() || parents.is_empty() {
         return Readiness::Pending("no controller has accepted it yet".to_owned());
     }
     let generation = live.object["metadata"]["generation"].as_i64().unwrap_or(0);
@@ -113,6 +116,15 @@ fn readiness(live: &Live) -> Readiness {
         return Readiness::Pending("Lattice has not named its service yet".to_owned());
     }
     Readiness::Ready
+}
+
+/// Whether two references lead to the same listener: namespaces and groups may be filled in.
+fn is_same_parent(one: &Json, other: &Json) -> bool {
+    ["name", "sectionName", "port"].iter().all(|field| one[field] == other[field])
+}
+
+fn list(value: &Json) -> &[Json] {
+    value.as_array().map_or(&[], Vec::as_slice)
 }
 
 fn is_lattice(live: &Live) -> bool {
@@ -208,8 +220,11 @@ mod tests {
                 { "type": "Accepted", "status": "True", "observedGeneration": 1 },
                 { "type": "ResolvedRefs", "status": resolved, "reason": "BackendNotFound", "message": "no cart" },
             ]);
-            let status =
-                json!({ "parents": [{ "parentRef": { "name": "core" }, "conditions": conditions }] });
+            let before = json!({ "name": "core", "sectionName": "http" });
+            let status = json!({ "parents": [
+                { "parentRef": before, "conditions": [{ "type": "Accepted", "status": "True", "observedGeneration": 0 }] },
+                { "parentRef": { "name": "core", "kind": "Gateway" }, "conditions": conditions },
+            ] });
             kube::change_status(&mut yard.ground.sandbox.world(), &yard.key, &key, status);
             let found = kind.find(&cx, &spec, None).await.expect("answered").expect("there");
             assert_eq!(found.readiness, readiness);

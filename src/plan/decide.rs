@@ -159,7 +159,9 @@ fn managed(
 ) {
     let address = &resource.address;
     let record = given.state.records.get(address);
-    let found = match given.live.found.get(address) {
+    let seen = given.live.found.get(address);
+    let seen = seen.filter(|seen| record.is_some() || !is_anothers(shape, &spec, seen));
+    let found = match seen {
         Some(Seen::Unreadable(error)) => {
             let (address, error) = (address.clone(), error.clone());
             return decided.refusals.push(Refusal::Unreadable { address, error });
@@ -229,6 +231,13 @@ fn is_ours(state: &State, address: &Address, record: Option<&Record>, found: &Fo
         Ownership::Untagged => recorded,
         Ownership::Untaggable => recorded || begun,
     }
+}
+
+/// Whether what was found by values that are about to change is some other thing, of which nobody can tell whose it is.
+fn is_anothers(shape: &Shape, spec: &Value, seen: &Seen) -> bool {
+    let unknown = |field: &&str| spec.get(field).is_some_and(|value| value.known().is_err());
+    matches!(seen, Seen::Found(found) if found.owner == Ownership::Untaggable)
+        && shape.fixed.iter().any(|field| unknown(&field))
 }
 
 fn differences(

@@ -110,6 +110,75 @@ fn holds(first: &str, second: &str) {
     }
 }
 
+const PROVED: &str = "[certificates.wild]\ndomain = \"shop.api.example.com\"\nzone = \"api.example.com\"\n";
+const WILD: &str =
+    "[certificates.wild]\ndomain = \"api.example.com\"\nzone = \"api.example.com\"\nalternative_names";
+
+#[test]
+fn a_certificate_gets_another_name() {
+    holds(PROVED, &format!("{PROVED}alternative_names = [\"api.example.com\"]\n"));
+}
+
+#[test]
+fn a_certificate_gets_a_name_in_place_of_one_that_had_the_same_proof() {
+    holds(&format!("{WILD} = [\"*.api.example.com\"]"), &format!("{WILD} = [\"x.shop.api.example.com\"]"));
+}
+
+#[test]
+fn a_validation_record_goes_from_one_certificate_to_another() {
+    let wild = "[certificates.wild]\ndomain = \"*.api.example.com\"\nzone = \"api.example.com\"\n";
+    let shop = "[certificates.shop]\ndomain = \"api.example.com\"\nzone = \"api.example.com\"\n";
+    holds(&format!("{shop}{wild}"), wild);
+    holds(wild, shop);
+}
+
+const ASSOCIATED: &str = "[networks.east]
+cidr = \"10.0.0.0/16\"
+zones = 2
+[clusters.one]
+version = \"1.35\"
+network = \"east\"
+nodes.default = { instance_types = [\"m7g.large\"], size = { min = 1, max = 2 } }
+[service_networks.core]
+clusters = [\"one\"]
+";
+
+#[test]
+fn the_security_groups_of_an_association_are_all_taken_away() {
+    let grouped = "[networks.east.security_groups.clients]
+        [service_networks.core.associations.one]\nsecurity_groups = [\"clients\"]\n";
+    holds(&format!("{ASSOCIATED}{grouped}"), ASSOCIATED);
+}
+
+#[test]
+fn a_node_group_gets_a_higher_minimum() {
+    holds(ASSOCIATED, &ASSOCIATED.replace("min = 1", "min = 2"));
+}
+
+fn served() -> String {
+    format!(
+        "{ASSOCIATED}[controllers.alb]\nkind = \"aws-load-balancer-controller\"\nversion = \"3.5.0\"\n\
+         clusters = [\"one\"]\n[manifests.apps]\ncluster = \"one\"\nfiles = [\"services.yaml\"]\n\
+         [gateways.web]\nclass = \"alb\"\ncluster = \"one\"\nscheme = \"internal\"\n\
+         listeners = [{{ name = \"http\", protocol = \"HTTP\", port = 80 }}]\n\
+         [routes.a]\ngateway = \"web\"\nrules = [{{ backends = [{{ service = \"left\", port = 80 }}] }}]\n"
+    )
+}
+
+#[test]
+fn a_route_moves_to_a_listener_by_name() {
+    let served = served();
+    holds(&served, &format!("{served}listeners = [\"http\"]\n"));
+}
+
+#[test]
+fn a_load_balancer_gets_another_scheme() {
+    let named = "[gateways.web]\ndns = { zone = \"api.example.com\" }\n";
+    let served = served().replace("[gateways.web]\n", named).replace("\"internal\"", "\"internet-facing\"")
+        + "hostnames = [\"a.api.example.com\"]\n";
+    holds(&served, &served.replace("\"internet-facing\"", "\"internal\""));
+}
+
 fn seeded(seed: u64) {
     run(Config { cases: 25, rng_seed: RngSeed::Fixed(seed), max_shrink_iters: 100, ..Config::default() });
 }
@@ -134,7 +203,7 @@ fn any_stacks_converge() {
 fn survey() {
     use proptest::strategy::{Strategy, ValueTree};
     let from: u64 = std::fs::read_to_string("/tmp/conv_from").unwrap().trim().parse().unwrap();
-    for seed in from..from + 30 {
+    for seed in from..from + 80 {
         let mut runner = TestRunner::new(Config {
             rng_seed: RngSeed::Fixed(1000 + seed),
             failure_persistence: None,

@@ -3,6 +3,7 @@
 mod boxes;
 mod convergence;
 mod engine;
+mod order;
 mod scripts;
 mod shop;
 mod support;

@@ -4,7 +4,8 @@
 //! with few genes changed is a file with few things changed, and a failure shrinks towards an empty file.
 //!
 //! Left out: networks with `nat = "none"` below a cluster, whose nodes would never reach their API server;
-//! `prevent_destroy`, which refuses on purpose; several accounts and regions; clusters that exist.
+//! changes of what Kubernetes never changes, such as the selector of a Deployment in `[manifests]`, which fail and say
+//! so: the object must be replaced by `--replace`; `prevent_destroy`, which refuses on purpose; several accounts and regions; clusters that exist.
 
 use std::fmt::Write as _;
 
@@ -192,7 +193,7 @@ impl Writer<'_> {
     }
 
     fn cluster_sketch(&mut self, name: &str) -> (bool, usize, String) {
-        let there = self.genes.there(if name == "one" { 65 } else { 35 });
+        let there = self.genes.there(if name == "one" { 60 } else { 25 });
         let network = self.genes.next();
         let version = self.genes.pick(&["1.35", "1.35", "1.35", "1.34"]);
         let called = self.genes.pick(&["", "", "", "", "", "name = \"another\"\n"]);
@@ -685,7 +686,7 @@ metadata:
   name: work
 spec:
   replicas: 2
-  selector: { matchLabels: { app: work, tier: back } }
+  selector: { matchLabels: { app: work } }
   template:
     metadata: { labels: { app: work, tier: back } }
     spec:
