@@ -3,6 +3,7 @@
 mod boxes;
 mod engine;
 mod scripts;
+mod serve;
 mod shop;
 mod support;
 mod tidy;

@@ -1,4 +1,5 @@
 //! What tests share.
 
 pub mod boxes;
+pub mod served;
 pub mod world;
