@@ -95,13 +95,11 @@ fn wanted(given: &Given<'_>, decided: &mut Decided, resource: &Resource, replace
         return;
     };
     let spec = decided.resolve(&resource.spec);
+    let requested = replace.iter().any(|address| address.covers(&resource.address));
     match shape.role {
         Role::Lookup => looked_up(given, decided, resource, shape),
-        Role::Local => local(given, decided, resource, shape, spec),
-        Role::Managed => {
-            let requested = replace.iter().any(|address| address.covers(&resource.address));
-            managed(given, decided, resource, shape, spec, requested);
-        }
+        Role::Local => local(given, decided, resource, shape, spec, requested),
+        Role::Managed => managed(given, decided, resource, shape, spec, requested),
     }
 }
 
@@ -119,17 +117,25 @@ fn looked_up(given: &Given<'_>, decided: &mut Decided, resource: &Resource, shap
 }
 
 /// What lives in the state alone: the record is what is there.
-fn local(given: &Given<'_>, decided: &mut Decided, resource: &Resource, shape: &Shape, spec: Value) {
+fn local(
+    given: &Given<'_>,
+    decided: &mut Decided,
+    resource: &Resource,
+    shape: &Shape,
+    spec: Value,
+    requested: bool,
+) {
     let Some(object) = current(given.state, &resource.address) else {
         return decided.note(&resource.address, create(shape, resource, spec, Reason::New));
     };
     let fields = diff::by_opinion(shape, &spec, Some(&object.applied), &object.applied);
-    if fields.is_empty() {
-        return unchanged(given, decided, resource, object.outputs.clone());
-    }
+    let (verb, reason) = match (requested, fields.is_empty()) {
+        (true, _) => (Verb::Replace, Reason::Requested),
+        (false, false) => (Verb::Update, Reason::Differs),
+        (false, true) => return unchanged(given, decided, resource, object.outputs.clone()),
+    };
     let id = Some(object.id.clone());
-    decided
-        .note(&resource.address, Decision { verb: Verb::Update, reason: Reason::Differs, fields, spec, id });
+    decided.note(&resource.address, Decision { verb, reason, fields, spec, id });
 }
 
 fn managed(
