@@ -99,26 +99,36 @@ pub(super) async fn real(
         .timeout_config(timeouts())
         .load()
         .await;
-    check_credentials(&sdk).await?;
+    check_credentials(&sdk, environment).await?;
     let mirror = environment.get(RELEASES_URL).map(str::to_owned);
     Ok(Settings { sdk, clock, access, accounts: BTreeMap::new(), door: None, mirror })
 }
 
 /// Missing credentials are told before anything is sent.
-async fn check_credentials(sdk: &SdkConfig) -> Result<(), Failure> {
-    let Some(provider) = sdk.credentials_provider() else { return Err(no_credentials()) };
-    provider.provide_credentials().await.map(drop).map_err(|error| unusable(&error))
+async fn check_credentials(sdk: &SdkConfig, environment: &Environment) -> Result<(), Failure> {
+    let Some(provider) = sdk.credentials_provider() else { return Err(no_credentials(None)) };
+    provider
+        .provide_credentials()
+        .await
+        .map(drop)
+        .map_err(|error| unusable(&error, environment.get("AWS_PROFILE")))
 }
 
-fn no_credentials() -> Failure {
-    Failure::refused("there are no AWS credentials")
-        .hint("run `aws login`, set AWS_PROFILE, or try it without an account: `--sandbox`")
+fn no_credentials(profile: Option<&str>) -> Failure {
+    let failure = Failure::refused("there are no AWS credentials");
+    let failure = match profile {
+        Some(profile) => {
+            failure.because(format!("AWS_PROFILE is `{profile}`, and there are none in that profile"))
+        }
+        None => failure,
+    };
+    failure.hint("run `aws login`, set AWS_PROFILE, or try it without an account: `--sandbox`")
 }
 
 /// Where all was looked and nothing found, the places do not matter; else what went wrong first, on one line.
-fn unusable(error: &CredentialsError) -> Failure {
+fn unusable(error: &CredentialsError, profile: Option<&str>) -> Failure {
     if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
-        return no_credentials();
+        return no_credentials(profile);
     }
     let mut innermost: &dyn Error = error;
     while let Some(cause) = innermost.source() {
@@ -199,15 +209,17 @@ mod tests {
     #[test]
     fn credentials_that_cannot_be_had_are_refused_with_one_short_cause() {
         let places = "no credentials found in chain. Attempted:\n  Environment: no\n  Profile: no";
-        let failure = unusable(&CredentialsError::not_loaded(places));
+        let failure = unusable(&CredentialsError::not_loaded(places), None);
         assert_eq!((failure.exit, failure.causes.len()), (Exit::Refused, 0));
-        let failure =
-            unusable(&CredentialsError::invalid_configuration("profile `work` is not there\nsee there"));
+        let failure = unusable(
+            &CredentialsError::invalid_configuration("profile `work` is not there\nsee there"),
+            None,
+        );
         assert_eq!(
             (failure.exit, failure.causes),
             (Exit::Refused, vec!["profile `work` is not there".to_owned()])
         );
-        let failure = unusable(&CredentialsError::provider_error("The SSO token has Expired"));
+        let failure = unusable(&CredentialsError::provider_error("The SSO token has Expired"), None);
         assert_eq!(failure.error, "the AWS credentials have expired");
     }
 }
