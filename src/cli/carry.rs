@@ -58,7 +58,12 @@ pub(super) async fn carry(
     }
     if !plan.is_empty() && !how.yes {
         let question = format!("{} in {}?", order.question, run.whereabouts());
-        signals::unless_told(&mut signals, screen.ask(&question)).await?;
+        signals::unless_told(&mut signals, screen.ask(&question)).await.inspect_err(|failure| {
+            // The line of the question was not ended by an answer.
+            if failure.exit == Exit::Interrupted {
+                screen.error(|out| writeln!(out));
+            }
+        })?;
     }
 
     let parallel = Some(usize::from(how.parallel));
