@@ -88,8 +88,10 @@ fn answer(mut socket: TcpStream, status: &str, body: &str) {
         assert!(length > 0, "it ended");
         request.extend_from_slice(&piece[..length]);
     }
-    let head =
-        format!("HTTP/1.1 {status}\r\ncontent-type: text/xml\r\ncontent-length: {}\r\n\r\n", body.len());
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/xml\r\nx-amzn-requestid: r-1\r\ncontent-length: {length}\r\n\r\n"
+    );
     socket.write_all(format!("{head}{body}").as_bytes()).expect("is sent");
 }
 
