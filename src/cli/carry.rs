@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::args::How;
 use super::environment::Environment;
@@ -17,7 +18,7 @@ use super::view::summary::Took;
 use crate::clock::Stopwatch;
 use crate::cloud::Access;
 use crate::execute::event::{Event, Outcome};
-use crate::execute::{Options, execute};
+use crate::execute::{Cancel, Options, execute};
 use crate::observe::observe;
 use crate::plan::{Intent, Plan, plan};
 use crate::state::State;
@@ -32,12 +33,14 @@ pub(super) struct Order<'a> {
     pub(super) question: &'static str,
 }
 
-/// Does it. The state is locked from before it is read until it is written.
+/// Does it. The state is locked from before it is read until it is written. A signal before the first step ends it
+/// there.
 pub(super) async fn carry(
     screen: &Screen,
     environment: &Environment,
     run: &Run,
     order: Order<'_>,
+    mut signals: watch::Receiver<Cancel>,
 ) -> Result<Exit, Failure> {
     let how = order.how;
     let name = &run.stack.head.name;
@@ -46,19 +49,25 @@ pub(super) async fn carry(
     let mut locked = run.store.lock(&who(environment), &lineage())?;
 
     let cloud = run.cloud(Access::Plan);
-    let live = observe(&cloud, run.registry, Some(&run.graph), locked.state()).await;
+    let observed = async { Ok(observe(&cloud, run.registry, Some(&run.graph), locked.state()).await) };
+    let live = signals::unless_told(&mut signals, observed).await?;
     let plan = plan(&run.graph, locked.state(), &live, &run.registry.shapes(), &order.intent)?;
     show(screen, &plan, run.calls + cloud.calls().total(), how.json, how.verbose)?;
     if plan.is_empty() && !changes_the_record(&plan, locked.state()) {
         return Ok(Exit::Done);
     }
     if !plan.is_empty() && !how.yes {
-        screen.ask(&format!("{} in {}?", order.question, run.whereabouts()))?;
+        let question = format!("{} in {}?", order.question, run.whereabouts());
+        signals::unless_told(&mut signals, screen.ask(&question)).await.inspect_err(|failure| {
+            // The line of the question was not ended by an answer.
+            if failure.exit == Exit::Interrupted {
+                screen.error(|out| writeln!(out));
+            }
+        })?;
     }
 
-    let cancel = signals::listen()?;
     let parallel = Some(usize::from(how.parallel));
-    let options = Options { parallel, cancel, who: who(environment), command: order.command };
+    let options = Options { parallel, cancel: signals, who: who(environment), command: order.command };
     let cloud = run.cloud(Access::Write);
     let began = run.clock().elapsed();
     let mut teller = Teller::new(*screen, how.json);

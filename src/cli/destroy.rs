@@ -7,6 +7,7 @@ use super::error::{Exit, Failure};
 use super::file;
 use super::run::{Run, block_on, composed};
 use super::screen::Screen;
+use super::signals;
 use crate::cloud::Access;
 use crate::compose::compose;
 use crate::graph::Graph;
@@ -28,8 +29,10 @@ pub(super) fn run(
         question: "Delete all of this",
     };
     block_on(global.sandbox, async {
-        let run = Run::begin(stack, graph, global, environment, Access::Write).await?;
-        carry(screen, environment, &run, order).await
+        let mut signals = signals::listen()?;
+        let begun = Run::begin(stack, graph, global, environment, Access::Write);
+        let run = signals::unless_told(&mut signals, begun).await?;
+        carry(screen, environment, &run, order, signals).await
     })?
 }
 

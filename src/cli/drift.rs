@@ -6,6 +6,7 @@ use super::error::{Exit, Failure};
 use super::file;
 use super::run::{Run, block_on};
 use super::screen::Screen;
+use super::signals;
 use super::view;
 use super::view::fields::Measure;
 use crate::cloud::Access;
@@ -21,14 +22,16 @@ pub(super) fn run(
     args: &Args,
 ) -> Result<Exit, Failure> {
     let stack = file::read(&args.of, environment, true)?;
-    let (report, calls) = block_on(global.sandbox, async {
+    let looked = async {
         let run = Run::begin(stack, Graph::default(), global, environment, Access::Read).await?;
         screen.status(|out| writeln!(out, "Stack {} in {}\n", run.stack.head.name, run.whereabouts()));
         let cloud = run.cloud(Access::Read);
         let state = run.state()?;
         let live = observe(&cloud, run.registry, None, &state).await;
-        Ok::<_, Failure>((drift(&state, &live, &run.registry.shapes()), run.calls + cloud.calls().total()))
-    })??;
+        Ok((drift(&state, &live, &run.registry.shapes()), run.calls + cloud.calls().total()))
+    };
+    let told = async { signals::unless_told(&mut signals::listen()?, looked).await };
+    let (report, calls) = block_on(global.sandbox, told)??;
     let measure = Measure { width: screen.width, verbose: false };
     screen.answer(|out| {
         if args.json {

@@ -8,6 +8,7 @@ use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::run::{Run, block_on, composed};
 use super::screen::Screen;
+use super::signals;
 use super::view;
 use super::view::fields::Measure;
 use crate::cloud::Access;
@@ -22,7 +23,7 @@ pub(super) fn run(
     args: &Args,
 ) -> Result<Exit, Failure> {
     let (stack, graph) = composed(&args.of, environment)?;
-    let (plan, calls) = block_on(global.sandbox, async {
+    let looked = async {
         let run = Run::begin(stack, graph, global, environment, Access::Plan).await?;
         screen.status(|out| writeln!(out, "Stack {} in {}\n", run.stack.head.name, run.whereabouts()));
         let cloud = run.cloud(Access::Plan);
@@ -31,8 +32,10 @@ pub(super) fn run(
         let targets = args.scope.targets.clone();
         let intent = Intent::Up { targets, replace: args.scope.replace.clone() };
         let plan = plan(&run.graph, &state, &live, &run.registry.shapes(), &intent)?;
-        Ok::<_, Failure>((plan, run.calls + cloud.calls().total()))
-    })??;
+        Ok((plan, run.calls + cloud.calls().total()))
+    };
+    let told = async { signals::unless_told(&mut signals::listen()?, looked).await };
+    let (plan, calls) = block_on(global.sandbox, told)??;
     if let Some(path) = &args.output {
         save(path, &plan)?;
     }

@@ -3,16 +3,18 @@
 //! Who the caller is, is asked before anything else; a run in the wrong account ends there.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::path::Path;
 
 use aws_config::BehaviorVersion;
 use aws_config::sts::AssumeRoleProvider;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
 use super::environment::{Environment, RELEASES_URL};
-use super::error::{Exit, Failure};
+use super::error::Failure;
 use crate::clock::Clock;
 use crate::cloud::{Access, Cloud, CloudError, ErrorSort, Named, Settings, retry, timeouts};
 use crate::graph::Place;
@@ -25,6 +27,10 @@ pub(super) const STATE: &str = "state";
 pub(super) const SANDBOX: &str = "sandbox";
 /// Under `SANDBOX`: the content of the embedded cloud.
 pub(super) const CONTENT: &str = "cloud";
+
+/// What to say of expired credentials, and what to do.
+const EXPIRED: (&str, &str) =
+    ("the AWS credentials have expired", "log in again, such as with `aws login` or `aws sso login`");
 
 /// A cloud that can be talked to, and as whom.
 pub(super) struct Reached {
@@ -93,27 +99,53 @@ pub(super) async fn real(
         .timeout_config(timeouts())
         .load()
         .await;
-    check_credentials(&sdk).await?;
+    check_credentials(&sdk, environment).await?;
     let mirror = environment.get(RELEASES_URL).map(str::to_owned);
     Ok(Settings { sdk, clock, access, accounts: BTreeMap::new(), door: None, mirror })
 }
 
 /// Missing credentials are told before anything is sent.
-async fn check_credentials(sdk: &SdkConfig) -> Result<(), Failure> {
-    let hint = "run `aws login`, set AWS_PROFILE, or try it without an account: `--sandbox`";
-    let Some(provider) = sdk.credentials_provider() else {
-        return Err(Failure::new(Exit::Failed, "there are no AWS credentials").hint(hint));
-    };
-    match provider.provide_credentials().await {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let mut failure = Failure::of(Exit::Failed, &error);
-            let outermost =
-                std::mem::replace(&mut failure.error, "there are no AWS credentials that can be used".into());
-            failure.causes.insert(0, outermost);
-            Err(failure.hint(hint))
+async fn check_credentials(sdk: &SdkConfig, environment: &Environment) -> Result<(), Failure> {
+    let Some(provider) = sdk.credentials_provider() else { return Err(no_credentials(None)) };
+    provider
+        .provide_credentials()
+        .await
+        .map(drop)
+        .map_err(|error| unusable(&error, environment.get("AWS_PROFILE")))
+}
+
+fn no_credentials(profile: Option<&str>) -> Failure {
+    let failure = Failure::refused("there are no AWS credentials");
+    let failure = match profile {
+        Some(profile) => {
+            failure.because(format!("AWS_PROFILE is `{profile}`, and there are none in that profile"))
         }
+        None => failure,
+    };
+    failure.hint("run `aws login`, set AWS_PROFILE, or try it without an account: `--sandbox`")
+}
+
+/// Where all was looked and nothing found, the places do not matter; else what went wrong first, on one line.
+fn unusable(error: &CredentialsError, profile: Option<&str>) -> Failure {
+    if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
+        return no_credentials(profile);
     }
+    let mut innermost: &dyn Error = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    let cause = innermost.to_string();
+    let cause = cause.lines().next().unwrap_or_default();
+    let expired = cause.to_lowercase().contains("expired");
+    let (what, hint) = if expired {
+        EXPIRED
+    } else {
+        (
+            "the AWS credentials cannot be used",
+            "look at AWS_PROFILE, ~/.aws/config and ~/.aws/credentials, or try it without an account: `--sandbox`",
+        )
+    };
+    Failure::refused(what).because(cause).hint(hint)
 }
 
 /// Credentials for `[accounts]`: their roles, assumed when first needed.
@@ -146,10 +178,8 @@ fn unknown_caller(error: &CloudError) -> Failure {
     let expired = error.code.contains("Expired");
     let rejected = expired || error.sort == ErrorSort::Denied || error.code.contains("InvalidClientTokenId");
     match (expired, rejected) {
-        (true, _) => Failure::new(Exit::Failed, "the AWS credentials have expired")
-            .because(error.to_string())
-            .hint("log in again, such as with `aws login` or `aws sso login`"),
-        (false, true) => Failure::new(Exit::Failed, "AWS does not know these credentials")
+        (true, _) => Failure::refused(EXPIRED.0).because(error.to_string()).hint(EXPIRED.1),
+        (false, true) => Failure::refused("AWS does not know these credentials")
             .because(error.to_string())
             .hint("`aws sts get-caller-identity` tells whom AWS takes you for"),
         (false, false) => Failure::from(error.clone()),
@@ -158,16 +188,38 @@ fn unknown_caller(error: &CloudError) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::Exit;
     use super::*;
 
     #[test]
     fn expired_and_unknown_credentials_are_told_apart() {
         let error = |code: &str| CloudError::answered("STS.GetCallerIdentity", code, "no", None);
-        assert_eq!(unknown_caller(&error("ExpiredToken")).error, "the AWS credentials have expired");
-        assert_eq!(
-            unknown_caller(&error("InvalidClientTokenId")).error,
-            "AWS does not know these credentials"
+        let told = |code: &str| {
+            let failure = unknown_caller(&error(code));
+            (failure.exit, failure.error)
+        };
+        let refused = |what: &str| (Exit::Refused, what.to_owned());
+        assert_eq!(told("ExpiredToken"), refused("the AWS credentials have expired"));
+        assert_eq!(told("InvalidClientTokenId"), refused("AWS does not know these credentials"));
+        let (exit, error) = told("InternalFailure");
+        assert_eq!(exit, Exit::Failed);
+        assert!(error.contains("InternalFailure"));
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_had_are_refused_with_one_short_cause() {
+        let places = "no credentials found in chain. Attempted:\n  Environment: no\n  Profile: no";
+        let failure = unusable(&CredentialsError::not_loaded(places), None);
+        assert_eq!((failure.exit, failure.causes.len()), (Exit::Refused, 0));
+        let failure = unusable(
+            &CredentialsError::invalid_configuration("profile `work` is not there\nsee there"),
+            None,
         );
-        assert!(unknown_caller(&error("InternalFailure")).error.contains("InternalFailure"));
+        assert_eq!(
+            (failure.exit, failure.causes),
+            (Exit::Refused, vec!["profile `work` is not there".to_owned()])
+        );
+        let failure = unusable(&CredentialsError::provider_error("The SSO token has Expired"), None);
+        assert_eq!(failure.error, "the AWS credentials have expired");
     }
 }

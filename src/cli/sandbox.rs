@@ -53,6 +53,8 @@ fn exports(base_url: &str, kubeconfig: &Path, speed: u32) -> Vec<(&'static str, 
         ("AWS_SECRET_ACCESS_KEY", "sandbox".to_owned()),
         ("AWS_SESSION_TOKEN", String::new()),
         ("AWS_REGION", REGION.to_owned()),
+        // The AWS command line knows the region by this name only.
+        ("AWS_DEFAULT_REGION", REGION.to_owned()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false".to_owned()),
         ("KUBECONFIG", quoted(&kubeconfig.display().to_string())),

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
+use tokio::sync::oneshot;
 
 use super::args::{Color, Global};
 use super::environment::Environment;
@@ -77,18 +78,23 @@ impl Screen {
         self.quiet
     }
 
-    /// Asks a question that only `y` answers with yes.
+    /// Asks a question that only `y` answers with yes. Whoever waits for the answer can stop to.
     ///
     /// # Errors
     /// There is no terminal to ask on (2), or the answer is no (1).
-    pub fn ask(&self, question: &str) -> Result<(), Failure> {
+    pub async fn ask(&self, question: &str) -> Result<(), Failure> {
         if !io::stdin().is_terminal() {
             return Err(Failure::refused("there is no terminal to ask on")
                 .hint("`--yes` does it without asking; `stack plan` shows it without doing it"));
         }
         self.error(|out| write!(out, "{question} [y/N] "));
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
+        let (tell, told) = oneshot::channel();
+        // A thread of its own, which nobody joins: a terminal cannot be told to give up its line.
+        std::thread::spawn(move || {
+            let mut answer = String::new();
+            let _ = tell.send(io::stdin().lock().read_line(&mut answer).map(|_| answer));
+        });
+        let answer = told.await.map_err(io::Error::other)??;
         if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
             return Ok(());
         }

@@ -6,6 +6,7 @@ use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::run::{Run, block_on, composed};
 use super::screen::Screen;
+use super::signals;
 use crate::cloud::Access;
 use crate::plan::Intent;
 
@@ -25,7 +26,9 @@ pub(super) fn run(
         question: "Carry this out",
     };
     block_on(global.sandbox, async {
-        let run = Run::begin(stack, graph, global, environment, Access::Write).await?;
-        carry(screen, environment, &run, order).await
+        let mut signals = signals::listen()?;
+        let begun = Run::begin(stack, graph, global, environment, Access::Write);
+        let run = signals::unless_told(&mut signals, begun).await?;
+        carry(screen, environment, &run, order, signals).await
     })?
 }

@@ -24,7 +24,11 @@ pub(super) fn compose(draft: &mut Draft<'_>, site: &Site, at: &Address, cluster:
             );
             continue;
         };
-        let group = group(draft, site, name, nodes, ami_type, homes, &at.part("node-role"));
+        let mut group = group(draft, site, name, nodes, ami_type, homes, &at.part("node-role"));
+        if let (Value::Map(spec), Some(version)) = (&mut group, &cluster.version) {
+            // Nodes follow their cluster.
+            spec.insert("version".to_owned(), version.as_str().into());
+        }
         let address = at.part(&format!("nodes.{name}"));
         let mut group = Resource::new(address, "eks_node_group", &site.place, group).inside(at);
         // Nodes join only when their network works, and must reach AWS to do so.

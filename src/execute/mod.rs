@@ -25,7 +25,7 @@ use crate::shape::Recovery;
 use crate::state::Object;
 use crate::state::journal::Entry;
 use crate::state::store::{Locked, StoreError};
-use crate::value::walk;
+use crate::value::{Reference, Value, walk};
 
 use event::{Event, Outcome};
 use limits::Limits;
@@ -198,10 +198,7 @@ impl<'a> Run<'a> {
             .registry
             .get(&step.kind)
             .ok_or_else(|| missing(format!("there is no kind {}", step.kind)))?;
-        let outputs = |reference: &crate::value::Reference| {
-            walk(self.outputs.get(&reference.address)?, &reference.output).cloned()
-        };
-        let spec = step.spec.resolve(&outputs).known();
+        let spec = step.spec.resolve(&|reference| self.given(reference)).known();
         let spec = spec.map_err(|reference| missing(format!("{reference} was not given by any step")))?;
         let token = step.resume.as_ref().map_or_else(token, |open| open.token.clone());
         let clock = self.cloud.clock();
@@ -355,6 +352,7 @@ impl<'a> Run<'a> {
     fn close(mut self, locked: &mut Locked) -> Result<Outcome, StoreError> {
         self.outcome.took = self.cloud.clock().elapsed().saturating_sub(self.begun_at);
         if self.outcome.is_complete() {
+            self.outcome.failed = self.missing_outputs();
             let outputs = match &self.plan.intent {
                 Intent::Up { .. } => self.stack_outputs(),
                 Intent::Destroy { targets } if targets.is_empty() => BTreeMap::new(),
@@ -368,12 +366,26 @@ impl<'a> Run<'a> {
         Ok(self.outcome)
     }
 
-    fn stack_outputs(&self) -> BTreeMap<String, Json> {
-        let outputs = |reference: &crate::value::Reference| {
-            walk(self.outputs.get(&reference.address)?, &reference.output).cloned()
+    /// Outputs that refer to what no resource gave.
+    fn missing_outputs(&self) -> Vec<(Address, CloudError)> {
+        let missing = |(name, value): (&String, &Value)| {
+            let reference = value.resolve(&|reference| self.given(reference)).known().err()?;
+            // A targeted run does not know what it left alone.
+            let done = self.outputs.contains_key(&reference.address);
+            let words = format!("{} gave no `{}`", reference.address, reference.output);
+            let error = CloudError::new(ErrorSort::Invalid, format!("output `{name}`"), words);
+            done.then_some((reference.address, error))
         };
-        let all = self.plan.outputs.iter();
-        all.filter_map(|(name, value)| Some((name.clone(), value.resolve(&outputs).known().ok()?))).collect()
+        self.plan.outputs.iter().filter_map(missing).collect()
+    }
+
+    fn given(&self, reference: &Reference) -> Option<Json> {
+        walk(self.outputs.get(&reference.address)?, &reference.output).cloned()
+    }
+
+    fn stack_outputs(&self) -> BTreeMap<String, Json> {
+        let known = |value: &Value| value.resolve(&|reference| self.given(reference)).known().ok();
+        self.plan.outputs.iter().filter_map(|(name, value)| Some((name.clone(), known(value)?))).collect()
     }
 }
 

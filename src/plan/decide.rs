@@ -61,6 +61,9 @@ pub(super) fn decide(given: &Given<'_>) -> Result<Decided, Vec<Refusal>> {
     let mut decided = Decided::default();
     let in_scope = |address: &Address| given.may_touch(address);
     if let Intent::Up { replace, .. } = given.intent {
+        let is_there = |address: &&Address| given.graph.resources.keys().any(|key| address.covers(key));
+        let nowhere = replace.iter().filter(|address| !is_there(address));
+        decided.refusals.extend(nowhere.cloned().map(Refusal::Unknown));
         for resource in given.graph.in_order() {
             if in_scope(&resource.address) {
                 wanted(given, &mut decided, resource, replace);
@@ -103,13 +106,11 @@ fn wanted(given: &Given<'_>, decided: &mut Decided, resource: &Resource, replace
         return;
     };
     let spec = decided.resolve(&resource.spec);
+    let requested = replace.iter().any(|address| address.covers(&resource.address));
     match shape.role {
         Role::Lookup => looked_up(given, decided, resource, shape),
-        Role::Local => local(given, decided, resource, shape, spec),
-        Role::Managed => {
-            let requested = replace.iter().any(|address| address.covers(&resource.address));
-            managed(given, decided, resource, shape, spec, requested);
-        }
+        Role::Local => local(given, decided, resource, shape, spec, requested),
+        Role::Managed => managed(given, decided, resource, shape, spec, requested),
     }
 }
 
@@ -134,19 +135,28 @@ fn looked_up(given: &Given<'_>, decided: &mut Decided, resource: &Resource, shap
 }
 
 /// What lives in the state alone: the record is what is there.
-fn local(given: &Given<'_>, decided: &mut Decided, resource: &Resource, shape: &Shape, spec: Value) {
+fn local(
+    given: &Given<'_>,
+    decided: &mut Decided,
+    resource: &Resource,
+    shape: &Shape,
+    spec: Value,
+    requested: bool,
+) {
     let Some(object) = current(given.state, &resource.address) else {
         return decided.note(&resource.address, create(shape, resource, spec, Reason::New));
     };
     let fields = diff::by_opinion(shape, &spec, Some(&object.applied), &object.applied);
     let open = given.state.records.get(&resource.address).is_some_and(|record| record.open.is_some());
     let finished = object.finished && !open;
-    if fields.is_empty() && finished {
-        return unchanged(given, decided, resource, object.outputs.clone());
-    }
-    let reason = if finished { Reason::Differs } else { Reason::Unfinished };
+    let (verb, reason) = match (requested, finished, fields.is_empty()) {
+        (true, _, _) => (Verb::Replace, Reason::Requested),
+        (false, false, _) => (Verb::Update, Reason::Unfinished),
+        (false, true, false) => (Verb::Update, Reason::Differs),
+        (false, true, true) => return unchanged(given, decided, resource, object.outputs.clone()),
+    };
     let id = Some(object.id.clone());
-    decided.note(&resource.address, Decision { verb: Verb::Update, reason, fields, spec, id });
+    decided.note(&resource.address, Decision { verb, reason, fields, spec, id });
 }
 
 fn managed(

@@ -2,9 +2,11 @@
 
 mod boxes;
 mod convergence;
+mod endings;
 mod engine;
 mod order;
 mod scripts;
+mod serve;
 mod shop;
 mod support;
 mod tidy;

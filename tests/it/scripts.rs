@@ -2,11 +2,13 @@
 //!
 //! `--- PATH` up to `---` writes a file; `$ [NAME=VALUE…] stack …` runs a command; what follows is what it must say:
 //! standard output as it is, each line of standard error after `2> `, and `[exit N]` unless it is 0. Other lines that
-//! begin with `#` are for readers. With `UPDATE=1` in the environment the scripts are rewritten by what was said.
+//! begin with `#` are for readers. A line `...` among what must be said stands for any lines, `...` at the end of a line for the rest of it. `<<< FOLDER` copies the
+//! examples. With `UPDATE=1` in the environment the scripts are rewritten by what was said, where it does not fit.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use crate::support::served::{copy_examples, program};
 
 /// A part of a script.
 enum Part {
@@ -16,7 +18,14 @@ enum Part {
     File(String, String),
     /// A command and what it must say.
     Command(String, String),
+    /// The example stacks.
+    Examples,
 }
+
+/// Stands for any lines, or none.
+const ANY: &str = "...";
+/// Copies the example stacks.
+const EXAMPLES: &str = "<<< stacks";
 
 fn parse(text: &str) -> Vec<Part> {
     let mut parts = Vec::new();
@@ -26,6 +35,8 @@ fn parse(text: &str) -> Vec<Part> {
             let body: Vec<&str> = lines.by_ref().take_while(|line| *line != "---").collect();
             let body: String = body.iter().map(|line| format!("{line}\n")).collect();
             parts.push(Part::File(path.to_owned(), body));
+        } else if line == EXAMPLES {
+            parts.push(Part::Examples);
         } else if let Some(command) = line.strip_prefix("$ ") {
             let mut said = Vec::new();
             while let Some(line) =
@@ -46,6 +57,7 @@ fn show(parts: &[Part]) -> String {
     for part in parts {
         match part {
             Part::Text(line) => writeln!(text, "{line}"),
+            Part::Examples => writeln!(text, "{EXAMPLES}"),
             Part::File(path, body) => writeln!(text, "--- {path}\n{body}---"),
             Part::Command(command, said) if said.is_empty() => writeln!(text, "$ {command}\n"),
             Part::Command(command, said) => writeln!(text, "$ {command}\n{said}\n"),
@@ -58,16 +70,13 @@ fn show(parts: &[Part]) -> String {
 /// Runs a command in a folder with an environment of its own, and tells what it said.
 fn run(folder: &Path, command: &str) -> String {
     let mut words = words(command).into_iter().peekable();
-    let mut program = Command::new(env!("CARGO_BIN_EXE_stack"));
-    program.current_dir(folder).env_clear();
-    program.envs([("NO_COLOR", "1"), ("COLUMNS", "80"), ("USER", "ann"), ("HOME", "/nowhere")]);
-    program.env("AWS_EC2_METADATA_DISABLED", "true");
+    let mut program = program(folder);
     while let Some((name, value)) = words.peek().and_then(|word| word.split_once('=')) {
         program.env(name, value);
         words.next();
     }
     assert_eq!(words.next().as_deref(), Some("stack"), "only `stack` runs in a script: {command}");
-    let output = program.args(words).stdin(std::process::Stdio::null()).output().expect("the binary runs");
+    let output = program.args(words).output().expect("the binary runs");
     let mut said = String::from_utf8(output.stdout).expect("standard output is UTF-8");
     for line in String::from_utf8(output.stderr).expect("standard error is UTF-8").lines() {
         writeln!(said, "{}", format!("2> {line}").trim_end()).expect("a text takes all");
@@ -106,6 +115,23 @@ fn same_everywhere(said: &str, folder: &Path) -> String {
     said
 }
 
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().collect()
+}
+
+/// Whether lines are as expected, with any lines for each `...`.
+fn fits(expected: &[&str], said: &[&str]) -> bool {
+    match (expected.split_first(), said.split_first()) {
+        (None, None) => true,
+        (Some((&ANY, rest)), _) => (0..=said.len()).any(|skipped| fits(rest, &said[skipped..])),
+        (Some((line, rest)), Some((first, more))) => {
+            let same = line.strip_suffix(ANY).map_or(line == first, |begin| first.starts_with(begin));
+            same && fits(rest, more)
+        }
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
 /// Says what differs, if anything.
 fn check(script: &Path, update: bool) -> Result<(), String> {
     let text = std::fs::read_to_string(script).expect("the script reads");
@@ -116,6 +142,7 @@ fn check(script: &Path, update: bool) -> Result<(), String> {
     for part in &mut parts {
         match part {
             Part::Text(_) => {}
+            Part::Examples => copy_examples(&real),
             Part::File(path, body) => {
                 let path = real.join(path);
                 std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder is made");
@@ -123,7 +150,7 @@ fn check(script: &Path, update: bool) -> Result<(), String> {
             }
             Part::Command(command, expected) => {
                 let said = run(&real, command);
-                if said != *expected {
+                if !fits(&lines(expected), &lines(&said)) {
                     let name = script.file_name().unwrap_or_default().to_string_lossy();
                     let diff = similar::TextDiff::from_lines(expected.as_str(), said.as_str());
                     let diff = diff.unified_diff().context_radius(3).to_string();
@@ -138,6 +165,17 @@ fn check(script: &Path, update: bool) -> Result<(), String> {
         return Ok(());
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+#[test]
+fn dots_stand_for_any_lines_and_for_nothing_else() {
+    assert!(fits(&["a", ANY, "d"], &["a", "b", "c", "d"]));
+    assert!(fits(&["a", ANY], &["a"]));
+    assert!(!fits(&["a", ANY, "d"], &["a", "b"]));
+    assert!(!fits(&["a"], &["a", "b"]));
+    assert!(!fits(&[ANY, "b"], &["b", "c"]));
+    assert!(fits(&["a...", "b"], &["a and more", "b"]));
+    assert!(!fits(&["a..."], &["b"]));
 }
 
 #[test]

@@ -7,8 +7,27 @@ use http::Method;
 use serde_json::{Value as Json, json};
 
 use super::refusal::{Answer, Refusal};
-use super::resource::{Resource, all};
+use super::resource::{Resource, all, table};
 use crate::sandbox::world::{Key, World};
+
+/// What is built in and has a short name.
+const SHORT: &[(&str, &str)] = &[
+    ("configmaps", "cm"),
+    ("customresourcedefinitions.apiextensions.k8s.io", "crd"),
+    ("daemonsets.apps", "ds"),
+    ("deployments.apps", "deploy"),
+    ("endpoints", "ep"),
+    ("events", "ev"),
+    ("ingresses.networking.k8s.io", "ing"),
+    ("namespaces", "ns"),
+    ("nodes", "no"),
+    ("persistentvolumeclaims", "pvc"),
+    ("pods", "po"),
+    ("replicasets.apps", "rs"),
+    ("serviceaccounts", "sa"),
+    ("services", "svc"),
+    ("statefulsets.apps", "sts"),
+];
 
 /// Answers what is not about objects; `None` for what is.
 pub(super) fn answer(
@@ -92,7 +111,7 @@ fn resources(world: &World, cluster: &Key, group: &str, version: &str) -> Answer
     if found.is_empty() && group != "authorization.k8s.io" {
         return Err(Refusal::no_resource());
     }
-    let rows: Vec<Json> = found.iter().flat_map(rows).collect();
+    let rows: Vec<Json> = found.iter().flat_map(|one| rows(one, short_names(world, cluster, one))).collect();
     let name = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
     Ok((
         200,
@@ -100,12 +119,27 @@ fn resources(world: &World, cluster: &Key, group: &str, version: &str) -> Answer
     ))
 }
 
-fn rows(resource: &Resource) -> Vec<Json> {
+/// By which people call it: `ns`, `deploy`; for what a CRD defines, what that says.
+fn short_names(world: &World, cluster: &Key, resource: &Resource) -> Json {
+    let built_in = SHORT.iter().find(|(plural, _)| *plural == resource.full());
+    let definitions = table(cluster, "apiextensions.k8s.io", "customresourcedefinitions");
+    let key = Key { table: definitions, id: resource.full(), ..cluster.clone() };
+    match (built_in, world.get(&key)) {
+        (Some((_, short)), _) => json!([short]),
+        (None, Some(definition)) => definition["spec"]["names"]["shortNames"].clone(),
+        (None, None) => Json::Null,
+    }
+}
+
+fn rows(resource: &Resource, short_names: Json) -> Vec<Json> {
     let Resource { kind, plural, namespaced, status, .. } = resource;
     let verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
     let mut rows = vec![json!({
         "name": plural, "singularName": kind.to_lowercase(), "namespaced": namespaced, "kind": kind, "verbs": verbs,
     })];
+    if short_names.is_array() {
+        rows[0]["shortNames"] = short_names;
+    }
     if *status {
         let name = format!("{plural}/status");
         let verbs = ["get", "patch", "update"];

@@ -34,6 +34,7 @@ use serde_json::{Value as Json, json};
 use super::controllers;
 use super::world::{Doc, Key, World};
 
+pub use auth::STATIC_TOKEN;
 pub use delete::settle;
 pub use furnish::{dissolve, furnish, join_node, leave_node};
 pub use request::{answer, cluster_of};

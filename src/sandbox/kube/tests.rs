@@ -338,6 +338,11 @@ async fn discovery_tells_what_is_served() {
         groups["groups"].as_array().expect("groups").iter().map(|group| &group["name"]).collect();
     assert!(names.contains(&&json!("apps")) && names.contains(&&json!("apiextensions.k8s.io")), "{names:?}");
     assert_eq!(send(&yard, "GET", "/apis/gateway.networking.k8s.io/v1", JSON, &Json::Null).await.0, 404);
+    let (_, core) = send(&yard, "GET", "/api/v1", JSON, &Json::Null).await;
+    let rows = core["resources"].as_array().expect("rows");
+    let of = |name: &str| rows.iter().find(|row| row["name"] == name).expect("is served");
+    assert_eq!(of("namespaces")["shortNames"], json!(["ns"]));
+    assert!(of("secrets").get("shortNames").is_none());
     let review = json!({ "kind": "SelfSubjectAccessReview", "spec": {} });
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     assert_eq!(send(&yard, "POST", path, JSON, &review).await.1["status"]["allowed"], true);

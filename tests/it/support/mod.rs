@@ -1,5 +1,6 @@
 //! What tests share.
 
 pub mod boxes;
+pub mod served;
 pub mod stacks;
 pub mod world;
