@@ -86,7 +86,7 @@ mod tests {
         assert!(life("cluster.c/role").prevent_destroy);
         assert!(!life("network.n/vpc").prevent_destroy);
         assert_eq!(life("cluster.c").ignore_changes, ["version"]);
-        assert_eq!(life("cluster.c/nodes.default").ignore_changes, ["size"]);
+        assert_eq!(life("cluster.c/nodes.default").ignore_changes, ["size", "version"]);
         assert!(life("cluster.c/role").ignore_changes.is_empty());
         assert_eq!(life("cluster.c").timeouts[0], Some(Duration::from_secs(2400)));
         assert_eq!(life("cluster.c/nodes.default").timeouts, [Some(Duration::from_secs(1200)), None, None]);

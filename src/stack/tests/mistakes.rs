@@ -214,8 +214,8 @@ fn variables() {
 
 #[test]
 fn references() {
-    insta::assert_snapshot!(said("[outputs]\na = \"${clusters.a.arn}\"\nb = \"${cluster.a.arn}\"\nc = \"${cluster}\"\n"), @r#"
-    ${clusters.a.arn}: `clusters` is not a section to refer to
+    insta::assert_snapshot!(said("[outputs]\na = \"${clustr.a.arn}\"\nb = \"${cluster.a.arn}\"\nc = \"${cluster}\"\n"), @r#"
+    ${clustr.a.arn}: `clustr` is not a section to refer to
     ${cluster.a.arn}: there is no cluster `a`
     ${cluster}: `cluster` refers to nothing
     "#);
