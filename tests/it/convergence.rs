@@ -183,7 +183,7 @@ fn a_load_balancer_gets_another_scheme() {
 const CASES: u32 = 25;
 
 fn seeded(seed: u64) {
-    run(Config { cases: CASES, rng_seed: RngSeed::Fixed(seed), max_shrink_iters: 100, ..Config::default() });
+    run(Config { cases: CASES, rng_seed: RngSeed::Fixed(seed), max_shrink_iters: 20, ..Config::default() });
 }
 
 macro_rules! seeded {
