@@ -5,7 +5,8 @@
 //!
 //! Left out: networks with `nat = "none"` below a cluster, whose nodes would never reach their API server;
 //! changes of what Kubernetes never changes, such as the selector of a Deployment in `[manifests]`, which fail and say
-//! so: the object must be replaced by `--replace`; `prevent_destroy`, which refuses on purpose; several accounts and regions; clusters that exist.
+//! so; `cluster = "x"` in place of `clusters = ["x"]`, which gives the same object another address and is refused unless
+//! `[moved]` says so; `prevent_destroy`, which refuses on purpose; several accounts and regions; clusters that exist.
 
 use std::fmt::Write as _;
 
@@ -193,7 +194,7 @@ impl Writer<'_> {
     }
 
     fn cluster_sketch(&mut self, name: &str) -> (bool, usize, String) {
-        let there = self.genes.there(if name == "one" { 60 } else { 25 });
+        let there = self.genes.there(if name == "one" { 40 } else { 20 });
         let network = self.genes.next();
         let version = self.genes.pick(&["1.35", "1.35", "1.35", "1.34"]);
         let called = self.genes.pick(&["", "", "", "", "", "name = \"another\"\n"]);
@@ -461,10 +462,7 @@ impl Writer<'_> {
             };
             shown.push(format!("{{ name = \"https\", protocol = \"HTTPS\", port = 443{key} }}"));
         }
-        let place = match clusters.as_slice() {
-            [one] if several != 2 => format!("cluster = \"{one}\""),
-            many => format!("clusters = [{}]", quoted(many)),
-        };
+        let place = format!("clusters = [{}]", quoted(&clusters));
         let dns =
             if dns.is_empty() { String::new() } else { format!("dns = {{ private_zone = \"{dns}\" }}\n") };
         self.line(&format!(
@@ -554,8 +552,8 @@ impl Writer<'_> {
         if there && !clusters.is_empty() {
             let all: Vec<&str> = clusters.iter().map(|cluster| cluster.name).collect();
             let place = match at % 3 {
-                0 => format!("cluster = \"{}\"", all[0]),
-                1 => format!("cluster = \"{}\"", all[all.len() - 1]),
+                0 => format!("clusters = [\"{}\"]", all[0]),
+                1 => format!("clusters = [\"{}\"]", all[all.len() - 1]),
                 _ => format!("clusters = [{}]", quoted(&all)),
             };
             self.line(&format!("[manifests.extra]\n{place}\nfiles = [{files}]\n{namespace}"));
