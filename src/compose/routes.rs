@@ -176,11 +176,9 @@ fn rule(post: &Post<'_>, rule: &Rule, http: bool) -> Json {
 
 fn edges(draft: &Draft<'_>, post: &Post<'_>, made: Resource) -> Resource {
     let site = &post.site;
-    // A Lattice Gateway does not go while it has routes: one that is made anew takes them down first.
-    let made = match post.gateway.gateway.class {
-        Class::Lattice => made.inside(&post.gateway.at),
-        Class::Alb | Class::Nlb => made.uses(&post.gateway.at),
-    };
+    // A Lattice Gateway does not go while it has routes, and no controller takes routes of an old one to a new one
+    // of its name: a Gateway that is made anew takes its routes down first.
+    let made = made.inside(&post.gateway.at);
     let mut needs: Vec<Address> = Vec::new();
     needs.extend(draft.namespace(&site.key, &post.namespace));
     needs.extend(draft.crds_of_group(&site.key, "gateway.networking.k8s.io"));

@@ -30,18 +30,39 @@ pub(super) fn order(given: &Given<'_>, decided: &Decided) -> Result<(Vec<Step>, 
         add_steps(given, &mut steps, address, decision);
     }
     add_deposed(given, &mut steps);
-    let mut needs = self::needs(given, decided, &steps, true);
-    let sorted = match sort(&needs) {
-        Ok(sorted) => sorted,
-        Err(_) => {
-            needs = self::needs(given, decided, &steps, false);
-            sort(&needs)?
-        }
-    };
+    let (needs, sorted) = best(given, decided, &steps)?;
     let number: BTreeMap<&End, usize> = sorted.iter().enumerate().map(|(at, end)| (end, at)).collect();
     let numbered = |end: &End| needs[end].iter().map(|need| number[need]).collect();
     let ordered = sorted.iter().map(|end| Step { needs: numbered(end), ..steps[end].clone() }).collect();
     Ok((ordered, changes(given, decided, &steps)))
+}
+
+/// Which wishes the order fulfils beside what must be.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Wishes {
+    /// None.
+    None,
+    /// Who used what goes for good turns away from it first.
+    TurnAway,
+    /// And what goes for good goes before what it needed changes.
+    GoFirst,
+}
+
+/// The order that fulfils most wishes: some contradict each other.
+fn best(
+    given: &Given<'_>,
+    decided: &Decided,
+    steps: &BTreeMap<End, Step>,
+) -> Result<(Needs, Vec<End>), Vec<Refusal>> {
+    for wishes in [Wishes::GoFirst, Wishes::TurnAway] {
+        let needs = needs(given, decided, steps, wishes);
+        if let Ok(sorted) = sort(&needs) {
+            return Ok((needs, sorted));
+        }
+    }
+    let needs = needs(given, decided, steps, Wishes::None);
+    let sorted = sort(&needs)?;
+    Ok((needs, sorted))
 }
 
 fn add_steps(given: &Given<'_>, steps: &mut BTreeMap<End, Step>, address: &Address, decision: &Decision) {
@@ -134,8 +155,8 @@ fn add_deposed(given: &Given<'_>, steps: &mut BTreeMap<End, Step>) {
 
 type Needs = BTreeMap<End, BTreeSet<End>>;
 
-/// Which ends come before which; `softly`: also what is only better so.
-fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>, softly: bool) -> Needs {
+/// Which ends come before which.
+fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>, wishes: Wishes) -> Needs {
     let mut needs: Needs = steps.keys().map(|end| (end.clone(), BTreeSet::new())).collect();
     let mut before = |first: &End, then: &End| {
         if first != then
@@ -155,8 +176,7 @@ fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>, soft
         for edge in edges_of(given.graph, address) {
             before(&End::New(edge.to.clone()), &new);
         }
-        // Who used what goes for good turns away from it first.
-        if softly && decision.verb == Verb::Update {
+        if wishes >= Wishes::TurnAway && decision.verb == Verb::Update {
             for edge in given.state.records.get(address).into_iter().flat_map(|record| &record.edges) {
                 if decided.by_address.get(&edge.to).is_some_and(|other| other.verb == Verb::Delete) {
                     before(&new, &End::Old(edge.to.clone()));
@@ -181,6 +201,7 @@ fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>, soft
                 before(end, &End::Deposed(edge.to.clone(), object.id.clone()));
             }
             if !outlives
+                && wishes == Wishes::GoFirst
                 && decided.by_address.get(&edge.to).is_some_and(|decision| decision.verb == Verb::Update)
             {
                 before(end, &End::New(edge.to.clone()));

@@ -9,7 +9,8 @@ use stack::graph::Graph;
 use stack::plan::Intent;
 use stack::stack::{Variables, read};
 
-use crate::support::stacks::{FILES, changed, changes, genes, text};
+use crate::support::manifests::FILES;
+use crate::support::stacks::{changed, changes, genes, text};
 use crate::support::world::{World, told, up};
 
 /// How a case went wrong.
@@ -113,6 +114,28 @@ fn holds(first: &str, second: &str) {
 const PROVED: &str = "[certificates.wild]\ndomain = \"shop.api.example.com\"\nzone = \"api.example.com\"\n";
 const WILD: &str =
     "[certificates.wild]\ndomain = \"api.example.com\"\nzone = \"api.example.com\"\nalternative_names";
+
+const UPGRADED: &str = "[networks.west]\ncidr = \"10.7.0.0/18\"\n[clusters.one]\nnetwork = \"west\"\n\
+    [clusters.one.nodes.default]\ninstance_types = [\"t3.large\"]\nsize = { min = 1, max = 1 }\n[clusters.one.access.ops]\n\
+    principal_arn = \"arn:aws:iam::111122223333:role/ops\"\npolicy = \"view\"\n";
+
+#[test]
+fn nodes_follow_their_cluster_to_another_version() {
+    let at = |version: &str| {
+        UPGRADED.replace("[clusters.one]\n", &format!("[clusters.one]\nversion = \"{version}\"\n"))
+    };
+    holds(&at("1.34"), &at("1.35"));
+}
+
+#[test]
+fn a_cluster_leaves_a_zone_before_its_subnet_goes() {
+    let zones = |count: u8| {
+        let cluster = UPGRADED.replace("[clusters.one]\n", "[clusters.one]\nversion = \"1.35\"\n");
+        cluster.replace("/18\"\n", &format!("/18\"\nzones = {count}\n"))
+    };
+    // The tags of the network change too.
+    holds(&zones(3), &format!("tags = {{ team = \"b\" }}\n{}", zones(2)));
+}
 
 #[test]
 fn a_certificate_gets_another_name() {

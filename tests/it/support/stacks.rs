@@ -1,16 +1,17 @@
 //! Random stack files: valid by construction, small mostly, and different in some places from one another.
 //!
-//! A file is made from genes: every gene decides one thing, always the same, and 0 is the plainest choice. So a file
-//! with few genes changed is a file with few things changed, and a failure shrinks towards an empty file.
-//!
+//! Every gene decides one thing, always the same; 0 is the plainest choice. Few genes changed are few things changed,
+//! and a failure shrinks towards an empty file.
 //! Left out: networks with `nat = "none"` below a cluster, whose nodes would never reach their API server;
 //! changes of what Kubernetes never changes, such as the selector of a Deployment in `[manifests]`, which fail and say
-//! so; `cluster = "x"` in place of `clusters = ["x"]`, which gives the same object another address and is refused unless
+//! so; other Kubernetes versions, since EKS takes none back; `cluster = "x"` in place of `clusters = ["x"]`, which gives the same object another address and is refused unless
 //! `[moved]` says so; `prevent_destroy`, which refuses on purpose; several accounts and regions; clusters that exist.
 
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
+
+use super::manifests::{OTHER_POLICY, POLICY};
 
 /// So many genes make a file.
 pub const GENES: usize = 220;
@@ -196,7 +197,7 @@ impl Writer<'_> {
     fn cluster_sketch(&mut self, name: &str) -> (bool, usize, String) {
         let there = self.genes.there(if name == "one" { 40 } else { 20 });
         let network = self.genes.next();
-        let version = self.genes.pick(&["1.35", "1.35", "1.35", "1.34"]);
+        let version = self.genes.pick(&["1.35"]);
         let called = self.genes.pick(&["", "", "", "", "", "name = \"another\"\n"]);
         let called = called.replace("another", &format!("another-{name}"));
         let mut text = format!("[clusters.{name}]\nversion = \"{version}\"\nnetwork = \"NETWORK\"\n{called}");
@@ -568,9 +569,6 @@ impl Writer<'_> {
     }
 }
 
-const POLICY: &str = "auth = \"iam\"\npolicy = { Version = \"2012-10-17\", Statement = [{ Effect = \"Allow\", Principal = \"*\", Action = \"vpc-lattice-svcs:Invoke\", Resource = \"*\" }] }\n";
-const OTHER_POLICY: &str = "auth = \"iam\"\npolicy = { Version = \"2012-10-17\", Statement = [{ Effect = \"Allow\", Principal = { AWS = \"111122223333\" }, Action = [\"vpc-lattice-svcs:Invoke\"], Resource = \"*\" }] }\n";
-
 fn quoted(names: &[&str]) -> String {
     let all: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
     all.join(", ")
@@ -604,90 +602,3 @@ fn shape_of(which: usize) -> &'static str {
         _ => "{ backends = [{ service = \"left\", port = 80 }] }",
     }
 }
-
-/// The files beside the stack file.
-pub const FILES: &[(&str, &str)] = &[
-    ("services.yaml", SERVICES),
-    ("config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: config\ndata:\n  a: one\n"),
-    (
-        "config-2.yaml",
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: config\n  labels: { x: y }\ndata:\n  a: two\n  b: three\n",
-    ),
-    ("crd.yaml", CRD),
-    (
-        "custom.yaml",
-        "apiVersion: tests.example.com/v1\nkind: Wheel\nmetadata:\n  name: round\nspec:\n  spokes: 12\n",
-    ),
-    ("work.yaml", WORK),
-    ("work-2.yaml", WORK_CHANGED),
-];
-
-const SERVICES: &str = "apiVersion: v1
-kind: Service
-metadata:
-  name: left
-spec:
-  selector: { app: left }
-  ports:
-    - { name: http, port: 80, targetPort: 8080 }
----
-apiVersion: v1
-kind: Service
-metadata:
-  name: right
-spec:
-  selector: { app: right }
-  ports:
-    - { name: http, port: 80, targetPort: 8080 }
-    - { name: other, port: 8080, targetPort: 8080 }
-";
-
-const CRD: &str = "apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata:
-  name: wheels.tests.example.com
-spec:
-  group: tests.example.com
-  scope: Namespaced
-  names: { kind: Wheel, listKind: WheelList, plural: wheels, singular: wheel }
-  versions:
-    - name: v1
-      served: true
-      storage: true
-      schema:
-        openAPIV3Schema:
-          type: object
-          properties:
-            spec:
-              type: object
-              properties:
-                spokes: { type: integer }
-";
-
-const WORK: &str = "apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: work
-spec:
-  replicas: 1
-  selector: { matchLabels: { app: work } }
-  template:
-    metadata: { labels: { app: work } }
-    spec:
-      containers:
-        - { name: work, image: \"example.com/work:1\" }
-";
-
-const WORK_CHANGED: &str = "apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: work
-spec:
-  replicas: 2
-  selector: { matchLabels: { app: work } }
-  template:
-    metadata: { labels: { app: work, tier: back } }
-    spec:
-      containers:
-        - { name: work, image: \"example.com/work:2\" }
-";

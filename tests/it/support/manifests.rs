@@ -1,0 +1,93 @@
+//! The manifest files and policies that random stacks name.
+
+/// Anyone may call.
+pub const POLICY: &str = "auth = \"iam\"\npolicy = { Version = \"2012-10-17\", Statement = [{ Effect = \"Allow\", Principal = \"*\", Action = \"vpc-lattice-svcs:Invoke\", Resource = \"*\" }] }\n";
+/// One account may call.
+pub const OTHER_POLICY: &str = "auth = \"iam\"\npolicy = { Version = \"2012-10-17\", Statement = [{ Effect = \"Allow\", Principal = { AWS = \"111122223333\" }, Action = [\"vpc-lattice-svcs:Invoke\"], Resource = \"*\" }] }\n";
+
+/// The files beside the stack file.
+pub const FILES: &[(&str, &str)] = &[
+    ("services.yaml", SERVICES),
+    ("config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: config\ndata:\n  a: one\n"),
+    (
+        "config-2.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: config\n  labels: { x: y }\ndata:\n  a: two\n  b: three\n",
+    ),
+    ("crd.yaml", CRD),
+    (
+        "custom.yaml",
+        "apiVersion: tests.example.com/v1\nkind: Wheel\nmetadata:\n  name: round\nspec:\n  spokes: 12\n",
+    ),
+    ("work.yaml", WORK),
+    ("work-2.yaml", WORK_CHANGED),
+];
+
+const SERVICES: &str = "apiVersion: v1
+kind: Service
+metadata:
+  name: left
+spec:
+  selector: { app: left }
+  ports:
+    - { name: http, port: 80, targetPort: 8080 }
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: right
+spec:
+  selector: { app: right }
+  ports:
+    - { name: http, port: 80, targetPort: 8080 }
+    - { name: other, port: 8080, targetPort: 8080 }
+";
+
+const CRD: &str = "apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: wheels.tests.example.com
+spec:
+  group: tests.example.com
+  scope: Namespaced
+  names: { kind: Wheel, listKind: WheelList, plural: wheels, singular: wheel }
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec:
+              type: object
+              properties:
+                spokes: { type: integer }
+";
+
+const WORK: &str = "apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: work
+spec:
+  replicas: 1
+  selector: { matchLabels: { app: work } }
+  template:
+    metadata: { labels: { app: work } }
+    spec:
+      containers:
+        - { name: work, image: \"example.com/work:1\" }
+";
+
+const WORK_CHANGED: &str = "apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: work
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: work } }
+  template:
+    metadata: { labels: { app: work, tier: back } }
+    spec:
+      containers:
+        - { name: work, image: \"example.com/work:2\" }
+";
