@@ -247,7 +247,7 @@ fn is_ours(state: &State, address: &Address, record: Option<&Record>, found: &Fo
 fn is_anothers(shape: &Shape, spec: &Value, seen: &Seen) -> bool {
     let unknown = |field: &&str| spec.get(field).is_some_and(|value| value.known().is_err());
     matches!(seen, Seen::Found(found) if found.owner == Ownership::Untaggable)
-        && shape.fixed.iter().any(|field| unknown(&field))
+        && shape.fixed.iter().any(unknown)
 }
 
 fn differences(
