@@ -1,4 +1,4 @@
-//! The manifest files and policies that random stacks name.
+//! What random stacks are made of: manifest files, policies, rules.
 
 /// Anyone may call.
 pub const POLICY: &str = "auth = \"iam\"\npolicy = { Version = \"2012-10-17\", Statement = [{ Effect = \"Allow\", Principal = \"*\", Action = \"vpc-lattice-svcs:Invoke\", Resource = \"*\" }] }\n";
@@ -91,3 +91,32 @@ spec:
       containers:
         - { name: work, image: \"example.com/work:2\" }
 ";
+
+/// One thing a security group allows.
+pub fn rule(which: usize, other: bool) -> Option<&'static str> {
+    match which {
+        1 => Some("{ port = 80, cidr = \"10.0.0.0/16\" }"),
+        2 => Some("{ port = 443, cidr = \"10.0.0.0/16\" }"),
+        3 => Some("{ protocol = \"all\", cidr = \"10.0.0.0/8\" }"),
+        4 if other => Some("{ port = 443, security_group = \"OTHER\" }"),
+        _ => None,
+    }
+}
+
+/// The rules of a route.
+pub fn shape_of(which: usize) -> &'static str {
+    match which {
+        1 => {
+            "{ path = \"/\", backends = [{ service = \"left\", port = 80 WEIGHT }, { service = \"right\", port = 80, weight = 2 }] }"
+        }
+        2 => {
+            "{ path = \"/v1\", backends = [{ service = \"left\", port = 80 WEIGHT }] }, { path = \"/\", backends = [{ service = \"right\", port = 80 }] }"
+        }
+        3 => "{ method = \"GET\", backends = [{ service = \"left\", port = 80 }] }",
+        4 => {
+            "{ path = \"/\", headers = { stage = \"new\" }, backends = [{ service = \"right\", port = 8080 WEIGHT }] }"
+        }
+        5 => "{ path = \"/\", backends = [{ service = \"right\", port = 80 WEIGHT }] }",
+        _ => "{ backends = [{ service = \"left\", port = 80 }] }",
+    }
+}

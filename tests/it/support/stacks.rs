@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::manifests::{OTHER_POLICY, POLICY};
+use super::manifests::{OTHER_POLICY, POLICY, rule, shape_of};
 
 /// So many genes make a file.
 pub const GENES: usize = 220;
@@ -572,33 +572,4 @@ impl Writer<'_> {
 fn quoted(names: &[&str]) -> String {
     let all: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
     all.join(", ")
-}
-
-/// One thing a security group allows.
-fn rule(which: usize, other: bool) -> Option<&'static str> {
-    match which {
-        1 => Some("{ port = 80, cidr = \"10.0.0.0/16\" }"),
-        2 => Some("{ port = 443, cidr = \"10.0.0.0/16\" }"),
-        3 => Some("{ protocol = \"all\", cidr = \"10.0.0.0/8\" }"),
-        4 if other => Some("{ port = 443, security_group = \"OTHER\" }"),
-        _ => None,
-    }
-}
-
-/// The rules of a route.
-fn shape_of(which: usize) -> &'static str {
-    match which {
-        1 => {
-            "{ path = \"/\", backends = [{ service = \"left\", port = 80 WEIGHT }, { service = \"right\", port = 80, weight = 2 }] }"
-        }
-        2 => {
-            "{ path = \"/v1\", backends = [{ service = \"left\", port = 80 WEIGHT }] }, { path = \"/\", backends = [{ service = \"right\", port = 80 }] }"
-        }
-        3 => "{ method = \"GET\", backends = [{ service = \"left\", port = 80 }] }",
-        4 => {
-            "{ path = \"/\", headers = { stage = \"new\" }, backends = [{ service = \"right\", port = 8080 WEIGHT }] }"
-        }
-        5 => "{ path = \"/\", backends = [{ service = \"right\", port = 80 WEIGHT }] }",
-        _ => "{ backends = [{ service = \"left\", port = 80 }] }",
-    }
 }
