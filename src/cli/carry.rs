@@ -22,6 +22,7 @@ use crate::execute::{Cancel, Options, execute};
 use crate::observe::observe;
 use crate::plan::{Intent, Plan, plan};
 use crate::state::State;
+use crate::state::store::Holder;
 
 /// What is to be done, and how.
 pub(super) struct Order<'a> {
@@ -46,7 +47,8 @@ pub(super) async fn carry(
     let name = &run.stack.head.name;
     screen.status(|out| writeln!(out, "Stack {name} in {}\n", run.whereabouts()));
     let watch = Stopwatch::start();
-    let mut locked = run.store.lock(&who(environment), &lineage())?;
+    let holder = Holder::new(who(environment), &order.command, run.clock().millis());
+    let mut locked = run.store.lock(&holder, &lineage()).await?;
 
     let cloud = run.cloud(Access::Plan);
     let observed = async { Ok(observe(&cloud, run.registry, Some(&run.graph), locked.state()).await) };
@@ -67,7 +69,7 @@ pub(super) async fn carry(
     }
 
     let parallel = Some(usize::from(how.parallel));
-    let options = Options { parallel, cancel: signals, who: who(environment), command: order.command };
+    let options = Options { parallel, cancel: signals, who: holder.who, command: order.command };
     let cloud = run.cloud(Access::Write);
     let began = run.clock().elapsed();
     let mut teller = Teller::new(*screen, how.json);

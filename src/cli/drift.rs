@@ -26,7 +26,7 @@ pub(super) fn run(
         let run = Run::begin(stack, Graph::default(), global, environment, Access::Read).await?;
         screen.status(|out| writeln!(out, "Stack {} in {}\n", run.stack.head.name, run.whereabouts()));
         let cloud = run.cloud(Access::Read);
-        let state = run.state()?;
+        let state = run.state().await?;
         let live = observe(&cloud, run.registry, None, &state).await;
         Ok((drift(&state, &live, &run.registry.shapes()), run.calls + cloud.calls().total()))
     };

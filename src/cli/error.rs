@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 
+use super::view::words::duration;
 use crate::cloud::{CloudError, ErrorSort};
 use crate::plan::Refusal;
 use crate::sandbox::OpenError;
@@ -142,8 +143,13 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let failure = |exit| Self::of(exit, &error);
         match &error {
-            StoreError::Locked { .. } => {
-                failure(Exit::Conflict).hint("wait until that run has ended; a lock goes with its process")
+            StoreError::Locked { holder, age, .. } => {
+                let failure = failure(Exit::Conflict);
+                let failure = match holder.command.as_str() {
+                    "" => failure,
+                    command => failure.because(format!("it runs `{command}`, for {}", duration(*age))),
+                };
+                failure.hint("wait until that run has ended; a lock goes with its process")
             }
             StoreError::OtherCloud { .. } => failure(Exit::Conflict)
                 .hint("use the credentials of that account, or another `name` under [stack]; `--sandbox` has states of its own"),
@@ -155,7 +161,7 @@ impl From<StoreError> for Failure {
                 failure(Exit::Failed).hint("nothing was changed; take the file from a backup, or tell us how it came about")
             }
             StoreError::Newer { .. } => failure(Exit::Failed).hint("nothing was changed; use that version"),
-            StoreError::Disk { .. } => failure(Exit::Failed),
+            StoreError::Disk { .. } | StoreError::Broken => failure(Exit::Failed),
         }
     }
 }
@@ -226,6 +232,7 @@ fn hint_of(refusal: &Refusal) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::store::Holder;
 
     fn told(failure: &Failure) -> String {
         let mut out = anstream::StripStream::new(Vec::new());
@@ -249,8 +256,15 @@ mod tests {
 
     #[test]
     fn a_lock_and_another_cloud_are_conflicts() {
-        let locked = StoreError::Locked { stack: "shop".into(), holder: "ann (12)".into() };
-        assert_eq!(Failure::from(locked).exit, Exit::Conflict);
+        let holder = Holder::new("ann, process 12", "up shop", 1_000);
+        let age = std::time::Duration::from_secs(200);
+        let locked = StoreError::Locked { stack: "shop".into(), holder: Box::new(holder), age };
+        let failure = Failure::from(locked);
+        assert_eq!(
+            (failure.exit, failure.error),
+            (Exit::Conflict, "the state of shop is locked by ann, process 12".into())
+        );
+        assert_eq!(failure.causes, ["it runs `up shop`, for 3m20s"]);
         let held = OpenError::Held { folder: "state".into(), holder: String::new() };
         let failure = Failure::from(held);
         assert_eq!(failure.exit, Exit::Conflict);

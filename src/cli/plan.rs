@@ -27,7 +27,7 @@ pub(super) fn run(
         let run = Run::begin(stack, graph, global, environment, Access::Plan).await?;
         screen.status(|out| writeln!(out, "Stack {} in {}\n", run.stack.head.name, run.whereabouts()));
         let cloud = run.cloud(Access::Plan);
-        let state = run.state()?;
+        let state = run.state().await?;
         let live = observe(&cloud, run.registry, Some(&run.graph), &state).await;
         let targets = args.scope.targets.clone();
         let intent = Intent::Up { targets, replace: args.scope.replace.clone() };

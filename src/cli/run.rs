@@ -66,8 +66,8 @@ impl Run {
     }
 
     /// The state as it is; an empty one if nothing was ever made.
-    pub(super) fn state(&self) -> Result<State, Failure> {
-        let state = self.store.read()?;
+    pub(super) async fn state(&self) -> Result<State, Failure> {
+        let state = self.store.read().await?;
         Ok(state.unwrap_or_else(|| State::new(&self.stack.head.name, &self.identity.cloud, &lineage())))
     }
 
@@ -112,11 +112,13 @@ pub(super) fn recorded(of: &OfStack, global: &Global, environment: &Environment)
     let stack = file::read(of, environment, true)?;
     let folder = state_folder(&stack, global.sandbox)?;
     let name = &stack.head.name;
-    let read = |cloud: &str| Store::open(&folder, name, cloud).read();
-    let state = match read("") {
-        Err(StoreError::OtherCloud { found, .. }) => read(&found)?,
-        other => other?,
-    };
+    let read = async |cloud: &str| Store::open(&folder, name, cloud).read().await;
+    let state = block_on(false, async {
+        match read("").await {
+            Err(StoreError::OtherCloud { found, .. }) => read(&found).await,
+            other => other,
+        }
+    })??;
     state.ok_or_else(|| {
         let command = if global.sandbox { " --sandbox" } else { "" };
         Failure::new(Exit::Failed, format!("nothing was made of the stack {name} yet"))

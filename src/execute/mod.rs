@@ -8,7 +8,7 @@ mod limits;
 mod schedule;
 mod step;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
@@ -79,6 +79,7 @@ pub async fn execute(
         schedule: Schedule::new(plan.steps.iter().map(|step| &step.needs)),
         outputs: BTreeMap::new(),
         outcome: Outcome::default(),
+        begun: VecDeque::new(),
         started: BTreeMap::new(),
         cancel: options.cancel.clone(),
         begun_at: cloud.clock().elapsed(),
@@ -97,6 +98,8 @@ struct Run<'a> {
     schedule: Schedule,
     outputs: BTreeMap<&'a Address, Json>,
     outcome: Outcome,
+    /// What was begun in the journal and waits until that is durable: the number of its last entry.
+    begun: VecDeque<(u64, Work<'a>)>,
     started: BTreeMap<usize, Duration>,
     cancel: watch::Receiver<Cancel>,
     begun_at: Duration,
@@ -113,31 +116,46 @@ impl<'a> Run<'a> {
         emit(Event::RunStarted { steps: self.plan.steps.len() });
         locked.append(&self.opening(&options))?;
         let mut running: Running<'a> = FuturesUnordered::new();
+        let driven = self.drive(locked, &mut notes, &mut running, &mut options, emit).await;
+        if driven.is_err() || *options.cancel.borrow() != Cancel::No {
+            self.wind_down(locked, &mut notes, &mut running, &mut options.cancel, emit).await?;
+        }
+        driven?;
+        self.close(locked).await
+    }
+
+    /// Begins what is ready and heeds what happens, until nothing is left or the run is told to stop.
+    async fn drive(
+        &mut self,
+        locked: &mut Locked,
+        notes: &mut mpsc::UnboundedReceiver<(usize, Note)>,
+        running: &mut Running<'a>,
+        options: &mut Options,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<(), StoreError> {
         let most = options.parallel.unwrap_or(usize::MAX);
-        loop {
-            if *options.cancel.borrow() != Cancel::No {
-                self.wind_down(locked, &mut notes, &mut running, &mut options.cancel, emit).await?;
-                break;
-            }
-            self.begin_ready(locked, &mut running, most, emit)?;
-            if running.is_empty() {
+        while *options.cancel.borrow() == Cancel::No {
+            self.begin_ready(locked, running.len(), most, emit)?;
+            self.send_off(locked, running, emit);
+            if running.is_empty() && self.begun.is_empty() {
                 break;
             }
             tokio::select! {
                 biased;
+                written = locked.commit(), if locked.is_behind() => written?,
                 Some(first) = running.next() => {
                     let mut ended = vec![first];
                     while let Some(Some(next)) = running.next().now_or_never() {
                         ended.push(next);
                     }
-                    self.drain(locked, &mut notes, emit)?;
+                    self.drain(locked, notes, emit)?;
                     self.end(locked, ended, emit)?;
                 }
                 Some(note) = notes.recv() => self.heed(locked, vec![note], emit)?,
                 Ok(()) = options.cancel.changed() => {}
             }
         }
-        self.close(locked)
+        Ok(())
     }
 
     /// Who runs, and what is only written to the state.
@@ -149,36 +167,40 @@ impl<'a> Run<'a> {
         std::iter::once(Entry::Run { at: self.cloud.clock().millis(), who, command }).chain(edges).collect()
     }
 
-    /// Begins everything that is ready: all their entries are on disk before the first call leaves.
+    /// Writes that everything that is ready begins. Nothing is sent yet.
     fn begin_ready(
         &mut self,
         locked: &mut Locked,
-        running: &mut Running<'a>,
+        running: usize,
         most: usize,
         emit: &mut dyn FnMut(Event),
     ) -> Result<(), StoreError> {
         loop {
-            let (mut entries, mut works, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-            while running.len() + works.len() < most
+            let mut failed = Vec::new();
+            while running + self.begun.len() < most
                 && let Some(number) = self.schedule.next()
             {
                 match self.prepare(number, locked) {
                     Ok((work, before)) => {
-                        entries.extend(before);
-                        works.push(work);
+                        locked.append(&before)?;
+                        self.begun.push_back((locked.state().seq, work));
                     }
                     Err(error) => failed.push((number, Err(error))),
                 }
-            }
-            locked.append(&entries)?;
-            for work in works {
-                self.announce(&work, emit);
-                running.push(async move { (work.number, carry_out(&work).await) }.boxed());
             }
             if failed.is_empty() {
                 return Ok(());
             }
             self.end(locked, failed, emit)?;
+        }
+    }
+
+    /// Lets the first calls leave of what is durably begun; so is then all that it needs.
+    fn send_off(&mut self, locked: &Locked, running: &mut Running<'a>, emit: &mut dyn FnMut(Event)) {
+        while let Some((_, mut work)) = self.begun.pop_front_if(|(seq, _)| *seq <= locked.durable()) {
+            work.started = self.cloud.clock().elapsed();
+            self.announce(&work, emit);
+            running.push(async move { (work.number, carry_out(&work).await) }.boxed());
         }
     }
 
@@ -328,6 +350,7 @@ impl<'a> Run<'a> {
         emit: &mut dyn FnMut(Event),
     ) -> Result<(), StoreError> {
         self.outcome.interrupted = true;
+        self.take_back(locked, emit)?;
         let grace = tokio::time::sleep(GRACE);
         tokio::pin!(grace);
         while !running.is_empty() && *cancel.borrow() != Cancel::Now {
@@ -348,8 +371,22 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// What was begun and has not left yet does not leave: nothing of it is in flight, unless an earlier run sent it.
+    fn take_back(&mut self, locked: &mut Locked, emit: &mut dyn FnMut(Event)) -> Result<(), StoreError> {
+        let numbers: Vec<usize> = self.begun.drain(..).map(|(_, work)| work.number).collect();
+        let steps = numbers.iter().map(|number| &self.plan.steps[*number]);
+        let unsent = steps.filter(|step| step.resume.is_none() && step.action != Action::Forget);
+        let error = "the run ended before its first call was sent";
+        let entries: Vec<Entry> = unsent
+            .map(|step| Entry::Failed { address: step.address.clone(), error: error.to_owned() })
+            .collect();
+        locked.append(&entries)?;
+        self.skip(numbers, None, emit);
+        Ok(())
+    }
+
     /// The outputs of the stack, if all went well, and the snapshot.
-    fn close(mut self, locked: &mut Locked) -> Result<Outcome, StoreError> {
+    async fn close(mut self, locked: &mut Locked) -> Result<Outcome, StoreError> {
         self.outcome.took = self.cloud.clock().elapsed().saturating_sub(self.begun_at);
         if self.outcome.is_complete() {
             self.outcome.failed = self.missing_outputs();
@@ -362,7 +399,7 @@ impl<'a> Run<'a> {
                 locked.append(&[Entry::Outputs { outputs }])?;
             }
         }
-        locked.snapshot()?;
+        locked.snapshot().await?;
         Ok(self.outcome)
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use futures::FutureExt;
 use stack::change::Verb;
 use stack::clock::Clock;
 use stack::cloud::{Access, Cloud, Settings};
@@ -15,7 +16,7 @@ use stack::plan::{Intent, Plan, Refusal, plan};
 use stack::sandbox::Sandbox;
 use stack::sandbox::world::{ACCOUNT, GLOBAL, Key};
 use stack::state::State;
-use stack::state::store::Store;
+use stack::state::store::{Holder, Store};
 use tokio::sync::watch;
 
 /// A sandbox and the folder of a state.
@@ -85,10 +86,9 @@ impl World {
     }
 
     pub fn state(&self) -> State {
-        self.store()
-            .read()
-            .expect("the state reads")
-            .unwrap_or_else(|| State::new("test", "sandbox", "lineage"))
+        // A folder does not make anybody wait.
+        let read = self.store().read().now_or_never().expect("it does not wait");
+        read.expect("the state reads").unwrap_or_else(|| State::new("test", "sandbox", "lineage"))
     }
 
     pub async fn live(&self, graph: Option<&Graph>) -> Live {
@@ -129,7 +129,8 @@ impl World {
 
     async fn carry_out_with(&mut self, plan: &Plan, cancel: watch::Receiver<Cancel>) -> Outcome {
         let cloud = self.cloud(Access::Write);
-        let mut locked = self.store().lock("tests", &plan.lineage).expect("the state locks");
+        let holder = Holder::new("tests", "test", 0);
+        let mut locked = self.store().lock(&holder, &plan.lineage).await.expect("the state locks");
         let options = Options { parallel: None, cancel, who: "tests".into(), command: "test".into() };
         let events = &mut self.events;
         execute(&cloud, self.registry, &mut locked, plan, options, &mut |event| events.push(event))

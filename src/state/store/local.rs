@@ -1,0 +1,142 @@
+//! A state in a folder: a snapshot, an append-only journal and a lock. What the bytes mean is not known here.
+//!
+//! `state.json` is written by temp file, fsync, rename and fsync of the folder. `journal.jsonl` gets one write and
+//! one fsync a batch. The lock on `lock` is the file lock itself; the text in it is for people.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt};
+
+use super::error::disk;
+use super::load::Kept;
+use super::{Holder, StoreError};
+
+const SNAPSHOT: &str = "state.json";
+const JOURNAL: &str = "journal.jsonl";
+const LOCK: &str = "lock";
+
+/// The folder of one stack's state.
+#[derive(Clone, Debug)]
+pub(super) struct Folder(pub(super) PathBuf);
+
+impl Folder {
+    /// What is there, without the lock.
+    pub(super) fn read(&self) -> Result<Kept, StoreError> {
+        let snapshot = self.0.join(SNAPSHOT);
+        let journal = self.0.join(JOURNAL);
+        Ok(Kept {
+            snapshot: read_if_there(&snapshot)?.map(|bytes| (snapshot.display().to_string(), bytes)),
+            journal: read_if_there(&journal)?.unwrap_or_default(),
+            place: journal.display().to_string(),
+        })
+    }
+
+    /// Takes the lock. The folder is made if need be.
+    pub(super) fn lock(&self, stack: &str, holder: &Holder) -> Result<Held, StoreError> {
+        std::fs::create_dir_all(&self.0).map_err(disk("cannot make", &self.0))?;
+        let lock = self.take_lock(stack, holder)?;
+        let path = self.0.join(JOURNAL);
+        let journal = private().append(true).open(&path).map_err(disk("cannot open", &path))?;
+        let folder = File::open(&self.0).and_then(|folder| folder.sync_all());
+        folder.map_err(disk("cannot write", &self.0))?;
+        Ok(Held { folder: self.clone(), journal: Arc::new(journal), lock })
+    }
+
+    fn take_lock(&self, stack: &str, holder: &Holder) -> Result<File, StoreError> {
+        let path = self.0.join(LOCK);
+        let mut lock =
+            private().truncate(false).read(true).open(&path).map_err(disk("cannot open", &path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let other = Self::read_holder(&path);
+                let (stack, age) = (stack.to_owned(), other.older_than(holder));
+                return Err(StoreError::Locked { stack, holder: Box::new(other), age });
+            }
+            Err(TryLockError::Error(source)) => return Err(disk("cannot lock", &path)(source)),
+        }
+        let text = serde_json::to_string(holder).expect("a holder is plain text");
+        let written = lock.set_len(0).and_then(|()| writeln!(lock, "{text}"));
+        written.map_err(disk("cannot write", &path))?;
+        Ok(lock)
+    }
+
+    /// Who has the lock, as far as they have written it yet.
+    fn read_holder(lock: &Path) -> Holder {
+        let text = std::fs::read_to_string(lock).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_else(|_| Holder::unknown(text.trim()))
+    }
+}
+
+/// A folder with its lock.
+pub(super) struct Held {
+    folder: Folder,
+    journal: Arc<File>,
+    lock: File,
+}
+
+impl Drop for Held {
+    /// Closing the file is not enough: a process that is just being started may hold a copy of it for a moment.
+    fn drop(&mut self) {
+        // A lock that cannot be given back goes with the process.
+        let _ = self.lock.unlock();
+    }
+}
+
+impl Held {
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.0.join(name)
+    }
+
+    /// Cuts the journal to this length.
+    pub(super) fn cut(&self, length: u64) -> Result<(), StoreError> {
+        self.journal.set_len(length).map_err(disk("cannot mend", &self.path(JOURNAL)))
+    }
+
+    /// Writes at the end of the journal; done when it is on disk.
+    pub(super) fn write(&self, bytes: Vec<u8>) -> BoxFuture<'static, Result<(), StoreError>> {
+        let (journal, path) = (self.journal.clone(), self.path(JOURNAL));
+        async move {
+            let written = (&*journal).write_all(&bytes).and_then(|()| journal.sync_data());
+            written.map_err(disk("cannot write", &path))
+        }
+        .boxed()
+    }
+
+    /// Writes a snapshot and empties the journal.
+    pub(super) fn snapshot(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.path(SNAPSHOT);
+        replace(&self.folder.0, &path, bytes).map_err(disk("cannot write", &path))?;
+        let emptied = self.journal.set_len(0).and_then(|()| self.journal.sync_data());
+        emptied.map_err(disk("cannot empty the journal beside", &path))
+    }
+}
+
+/// Temp file, fsync, rename, fsync of the folder.
+fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temp = tempfile::NamedTempFile::new_in(folder)?;
+    temp.write_all(bytes)?;
+    temp.as_file().sync_all()?;
+    temp.persist(path).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(disk("cannot read", path)(error)),
+    }
+}
+
+/// Files of a state are for their owner only.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}

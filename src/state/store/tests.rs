@@ -1,0 +1,172 @@
+//! What holds of a store whose states are in a folder.
+
+use std::io::Write;
+
+use futures::FutureExt;
+
+use super::*;
+use crate::address::Address;
+
+fn store(folder: &Path) -> Store {
+    Store::open(folder, "shop", "sandbox")
+}
+
+fn me() -> Holder {
+    Holder::new("me", "up shop", 1_000)
+}
+
+/// Nothing is waited for where states are in a folder.
+fn now<T>(work: impl Future<Output = T>) -> T {
+    work.now_or_never().expect("it does not wait")
+}
+
+fn lock(folder: &Path) -> Locked {
+    now(store(folder).lock(&me(), "lineage")).expect("locks")
+}
+
+fn read(folder: &Path) -> Result<Option<State>, StoreError> {
+    now(store(folder).read())
+}
+
+fn append(locked: &mut Locked, names: &[&str]) {
+    let entries: Vec<Entry> = names.iter().copied().map(entry).collect();
+    locked.append(&entries).expect("appends");
+    now(locked.flush()).expect("writes");
+}
+
+/// Writes past everybody, as a program that is killed or wrong does.
+fn scribble(folder: &Path, bytes: &[u8]) {
+    let journal = std::fs::OpenOptions::new().append(true).open(folder.join("shop/journal.jsonl"));
+    journal.expect("opens").write_all(bytes).expect("writes");
+}
+
+fn entry(name: &str) -> Entry {
+    Entry::Begun {
+        address: Address::new("value", name),
+        kind: "value".into(),
+        place: crate::graph::Place::default(),
+        edges: Vec::new(),
+        action: crate::change::Action::Create,
+        token: "0".repeat(32),
+        spec: serde_json::json!({}),
+        at: 0,
+    }
+}
+
+#[test]
+fn what_was_appended_is_there_after_a_kill() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut locked = lock(folder.path());
+    append(&mut locked, &["a", "b"]);
+    let before = locked.state().clone();
+    drop(locked);
+    assert_eq!(read(folder.path()).expect("reads"), Some(before));
+}
+
+#[test]
+fn a_torn_tail_is_dropped_and_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut locked = lock(folder.path());
+    append(&mut locked, &["a"]);
+    scribble(folder.path(), b"0000abcd {\"format\":1,");
+    drop(locked);
+    let mut again = now(store(folder.path()).lock(&me(), "other")).expect("locks");
+    assert!(again.was_torn());
+    assert_eq!(again.state().lineage, "lineage");
+    append(&mut again, &["b"]);
+    drop(again);
+    assert_eq!(read(folder.path()).expect("reads").expect("a state").records.len(), 2);
+}
+
+#[test]
+fn a_first_line_that_was_torn_is_cut_off() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("shop")).expect("makes");
+    std::fs::write(folder.path().join("shop/journal.jsonl"), b"1234abcd {\"for").expect("writes");
+    let mut locked = lock(folder.path());
+    append(&mut locked, &["a"]);
+    drop(locked);
+    assert_eq!(read(folder.path()).expect("reads").expect("a state").records.len(), 1);
+}
+
+#[test]
+fn a_journal_without_its_snapshot_is_an_error_and_not_a_new_stack() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut locked = lock(folder.path());
+    append(&mut locked, &["a"]);
+    now(locked.snapshot()).expect("snapshots");
+    append(&mut locked, &["b"]);
+    drop(locked);
+    std::fs::remove_file(folder.path().join("shop/state.json")).expect("removes");
+    assert!(matches!(read(folder.path()), Err(StoreError::Headless { .. })));
+}
+
+#[test]
+fn a_line_of_a_newer_program_is_refused_and_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut locked = lock(folder.path());
+    append(&mut locked, &["a"]);
+    let json = br#"{"format":2,"news":true}"#;
+    let line = format!("{:08x} {}\n", crc32fast::hash(json), String::from_utf8_lossy(json));
+    scribble(folder.path(), line.as_bytes());
+    drop(locked);
+    assert!(matches!(read(folder.path()), Err(StoreError::Newer { line: 3, .. })));
+}
+
+#[test]
+fn a_damaged_line_in_the_middle_is_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut locked = lock(folder.path());
+    append(&mut locked, &["a"]);
+    scribble(folder.path(), b"garbage\n");
+    append(&mut locked, &["b"]);
+    drop(locked);
+    assert!(matches!(read(folder.path()), Err(StoreError::Line { line: 3, .. })));
+}
+
+#[test]
+fn a_snapshot_survives_and_the_journal_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut locked = lock(folder.path());
+    append(&mut locked, &["a"]);
+    now(locked.snapshot()).expect("snapshots");
+    append(&mut locked, &["b"]);
+    drop(locked);
+    let state = read(folder.path()).expect("reads").expect("a state");
+    assert_eq!((state.records.len(), state.serial, state.seq), (2, 1, 2));
+}
+
+#[test]
+fn b29_a_held_lock_names_its_holder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ann = Holder::new("ann on laptop, process 7", "up shop", 1_000);
+    let _held = now(store(folder.path()).lock(&ann, "lineage")).expect("locks");
+    let bob = Holder::new("bob", "destroy shop", 61_000);
+    match now(store(folder.path()).lock(&bob, "lineage")) {
+        Err(StoreError::Locked { holder, age, .. }) => assert_eq!((*holder, age.as_secs()), (ann, 60)),
+        other => panic!("{:?}", other.map(|_| ())),
+    }
+}
+
+#[test]
+fn what_is_appended_is_folded_at_once_and_durable_when_committed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut locked = lock(folder.path());
+    locked.append(&[entry("a")]).expect("appends");
+    locked.append(&[entry("b")]).expect("appends");
+    assert_eq!((locked.state().seq, locked.durable(), locked.is_behind()), (2, 0, true));
+    assert_eq!(read(folder.path()).expect("reads"), None);
+    now(locked.commit()).expect("writes both together");
+    assert_eq!((locked.durable(), locked.is_behind()), (2, false));
+    assert_eq!(read(folder.path()).expect("reads").expect("a state").records.len(), 2);
+}
+
+#[test]
+fn a_state_of_another_cloud_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut locked = lock(folder.path());
+    append(&mut locked, &["a"]);
+    drop(locked);
+    let other = now(Store::open(folder.path(), "shop", "aws/111122223333").read());
+    assert!(matches!(other, Err(StoreError::OtherCloud { .. })));
+}
