@@ -41,8 +41,8 @@
 //! # What always holds
 //!
 //! * A plan is final: `execute` chooses nothing. `plan` has no IO, no clock, no async and no randomness.
-//! * A call that changes the cloud never leaves before its `Begun` entry is on disk; `Done` or `Failed` is on disk
-//!   before anything that depends on it begins. What has no end is looked up by the next run.
+//! * A call that changes the cloud never leaves before its `Begun` entry is durable, and with it the `Done` of what it
+//!   depends on: entries become durable in their order. What has no end is looked up by the next run.
 //! * Nothing is changed that is not ours: by ownership tags, by the id in the state, or by an open journal entry.
 //! * Unknown values live in [`value`] alone and never reach a kind.
 //! * The edges of a resource are kept in the state, so that teardown keeps its order when a section has left the file.
