@@ -33,6 +33,26 @@ pub fn is_in<T: AsRef<str>>(fields: &[T], path: &str) -> bool {
     })
 }
 
+/// A spec in which the fields of these paths are as they are live: nobody has an opinion on them.
+pub fn as_it_is(spec: Value, paths: &[String], live: &Json) -> Value {
+    paths.iter().fold(spec, |spec, path| with_live(spec, path, live))
+}
+
+fn with_live(spec: Value, path: &str, live: &Json) -> Value {
+    let Value::Map(mut map) = spec else { return spec };
+    let (head, rest) = path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest)));
+    let inner = map.remove(head);
+    let value = match (inner, rest) {
+        (Some(inner), Some(rest)) => with_live(inner, rest, &live[head]),
+        (_, None) => Value::from(live[head].clone()),
+        (None, Some(_)) => Value::Null,
+    };
+    if value != Value::Null {
+        map.insert(head.to_owned(), value);
+    }
+    Value::Map(map)
+}
+
 struct Walk<'a> {
     shape: &'a Shape,
     found: Vec<FieldChange>,

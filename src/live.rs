@@ -11,6 +11,33 @@ use crate::address::Address;
 pub struct Live {
     /// By address; what is not here was not looked for.
     pub found: BTreeMap<Address, Seen>,
+    /// Changes that were tried out, where a cloud can do that; what is not here was not tried.
+    pub tried: BTreeMap<Address, Tried>,
+}
+
+/// A change that was tried out and not carried out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tried {
+    /// What it was tried with.
+    pub spec: Json,
+    /// What came of it.
+    pub trial: Trial,
+}
+
+/// What comes of a change, in the cloud's own judgement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trial<S = Json> {
+    /// It would become `after`; `before` is what it is now, in the same words.
+    Becomes {
+        /// What it is.
+        before: S,
+        /// What it would be.
+        after: S,
+    },
+    /// These fields of the spec, as dotted paths, cannot be changed in place.
+    Fixed(Vec<String>),
+    /// Nobody knows; why.
+    Untried(String),
 }
 
 /// What was found of one resource.

@@ -1,7 +1,8 @@
 //! `observe`: what is live of everything known, read concurrently. Sends reads only.
 //!
 //! What the state knows is found by id, many at once where a kind can. What is new in the file is looked for by
-//! name, so that a thing of somebody else is never touched. What it means is decided in `plan` and `drift`.
+//! name, so that a thing of somebody else is never touched. What would change is tried out where a cloud can tell
+//! what would come of it: a dry run of Kubernetes. What it means is decided in `plan` and `drift`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +11,14 @@ use futures::stream::FuturesUnordered;
 use serde_json::Value as Json;
 
 use crate::address::Address;
-use crate::cloud::{Cloud, CloudResult, Cx, ErrorSort};
+use crate::cloud::{Access, Cloud, CloudResult, Cx, ErrorSort};
+use crate::diff::{as_it_is, by_opinion};
 use crate::graph::{Graph, Place, Resource, Sort};
 use crate::kind::{AnyKind, Registry};
-use crate::live::{FoundAny, Live, Seen};
+use crate::live::{FoundAny, Live, Seen, Trial, Tried};
 use crate::shape::{Recovery, Role};
 use crate::state::{Record, State};
-use crate::value::walk;
+use crate::value::{Value, walk};
 
 /// How many are read at the same time.
 const AT_ONCE: usize = 48;
@@ -45,6 +47,7 @@ pub async fn observe(cloud: &Cloud, registry: Registry, graph: Option<&Graph>, s
         let unasked = graph.resources.values().filter(|resource| !asked.contains(&resource.address));
         let questions: Vec<Question> = unasked.filter_map(of_new).collect();
         if questions.is_empty() {
+            try_changes(cloud, registry, graph, state, &mut live).await;
             return live;
         }
         asked.extend(questions.iter().map(|question| question.address.clone()));
@@ -78,13 +81,48 @@ fn of_resource(
     {
         return None;
     }
-    let outputs = |reference: &crate::value::Reference| match live.found.get(&reference.address) {
+    let spec = resolved(resource, state, live).known().ok()?;
+    Some(Question { address: resource.address.clone(), kind, place: resource.place.clone(), spec, id: None })
+}
+
+/// What the file says, with the outputs of what is there filled in.
+fn resolved(resource: &Resource, state: &State, live: &Live) -> Value {
+    resource.spec.resolve(&|reference| match live.found.get(&reference.address) {
         Some(Seen::Found(found)) => walk(&found.outputs, &reference.output).cloned(),
         Some(Seen::Absent | Seen::Unreadable(_)) => None,
         None => state.output(reference),
-    };
-    let spec = resource.spec.resolve(&outputs).known().ok()?;
-    Some(Question { address: resource.address.clone(), kind, place: resource.place.clone(), spec, id: None })
+    })
+}
+
+/// Tries out what would change, where the cloud can tell what would come of it. What stays as it is, is not tried.
+async fn try_changes(cloud: &Cloud, registry: Registry, graph: &Graph, state: &State, live: &mut Live) {
+    if cloud.access() == Access::Read {
+        return;
+    }
+    let changes = graph.resources.values().filter_map(|resource| change(registry, resource, state, live));
+    let changes: Vec<Question> = changes.collect();
+    let tried = futures::stream::iter(changes).map(|change| async move {
+        let cx = cloud.cx(&change.place, &state.lineage, &change.address, "");
+        let trial = match change.kind.try_out(&cx, &change.spec).await {
+            Ok(trial) => trial,
+            Err(error) => Trial::Untried(error.to_string()),
+        };
+        (change.address, Tried { spec: change.spec, trial })
+    });
+    live.tried = tried.buffer_unordered(AT_ONCE).collect().await;
+}
+
+/// A change in place that can be tried out.
+fn change(registry: Registry, resource: &Resource, state: &State, live: &Live) -> Option<Question> {
+    let kind = registry.get(resource.kind).filter(|kind| kind.shape().tries)?;
+    let object = state.records.get(&resource.address)?.current.as_ref()?;
+    let Some(Seen::Found(found)) = live.found.get(&resource.address) else { return None };
+    let ignored = &resource.lifecycle.ignore_changes;
+    let spec = as_it_is(resolved(resource, state, live), ignored, &found.spec).known().ok()?;
+    let fields = by_opinion(kind.shape(), &Value::from(spec.clone()), Some(&object.applied), &found.spec);
+    let in_place = !fields.is_empty() && fields.iter().all(|field| !field.fixed);
+    let (address, place) = (resource.address.clone(), resource.place.clone());
+    in_place.then(|| Question { address, kind, place, spec, id: None })
 }
 
 /// What lives in something that was never made cannot exist.

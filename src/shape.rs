@@ -76,6 +76,9 @@ pub struct Shape {
     pub recovery: Recovery,
     /// Fields that force a replacement.
     pub fixed: &'static [&'static str],
+    /// Fields that force a replacement where another one says of what sort the thing is: that field, what it says,
+    /// and the fixed ones. Only for what the cloud could not be asked about.
+    pub fixed_where: &'static [(&'static str, &'static str, &'static [&'static str])],
     /// Lists that force a replacement when nothing is left of them.
     pub never_emptied: &'static [&'static str],
     /// Lists whose order means nothing.
@@ -90,6 +93,8 @@ pub struct Shape {
     pub keep: &'static [&'static str],
     /// Whether a replacement may exist beside the old one: if so, it is created first.
     pub create_first: bool,
+    /// Whether the cloud tells what would come of an update.
+    pub tries: bool,
     /// Whether a controller makes more of it than the object, which is looked for after the object is gone.
     pub leaves: bool,
     /// The times of the kind.
@@ -106,6 +111,7 @@ impl Shape {
             role: Role::Managed,
             recovery: Recovery::Name,
             fixed: &[],
+            fixed_where: &[],
             never_emptied: &[],
             sets: &[],
             open: &[],
@@ -113,6 +119,7 @@ impl Shape {
             sensitive: &[],
             keep: &[],
             create_first: false,
+            tries: false,
             leaves: false,
             timing: Timing::QUICK,
         }

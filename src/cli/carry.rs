@@ -51,7 +51,9 @@ pub(super) async fn carry(
     let mut locked = run.store.lock(&holder, &lineage()).await?;
 
     let cloud = run.cloud(Access::Plan);
-    let observed = async { Ok(observe(&cloud, run.registry, Some(&run.graph), locked.state()).await) };
+    // What is to go is known by its records: the file does not matter.
+    let graph = matches!(order.intent, Intent::Up { .. }).then_some(&run.graph);
+    let observed = async { Ok(observe(&cloud, run.registry, graph, locked.state()).await) };
     let live = signals::unless_told(&mut signals, observed).await?;
     let plan = plan(&run.graph, locked.state(), &live, &run.registry.shapes(), &order.intent)?;
     show(screen, &plan, run.calls + cloud.calls().total(), how.json, how.verbose)?;

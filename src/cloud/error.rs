@@ -54,6 +54,18 @@ pub struct CloudError {
     pub message: String,
     /// By which the cloud's support finds the call.
     pub request_id: Option<String>,
+    /// What is wrong with the request, where the cloud says it field by field. The message has it too.
+    #[serde(default, skip_serializing)]
+    pub wrong: Vec<Wrong>,
+}
+
+/// One thing that is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wrong {
+    /// The path of the field, `spec.ports[0].name`.
+    pub field: String,
+    /// The cloud's own words.
+    pub words: String,
 }
 
 impl CloudError {
@@ -65,6 +77,7 @@ impl CloudError {
             code: String::new(),
             message: message.into(),
             request_id: None,
+            wrong: Vec::new(),
         }
     }
 
@@ -82,7 +95,8 @@ impl CloudError {
     ) -> Self {
         let message = message.into();
         let sort = classify(code, &message);
-        Self { sort, operation: operation.into(), code: code.to_owned(), message, request_id }
+        let wrong = Vec::new();
+        Self { sort, operation: operation.into(), code: code.to_owned(), message, request_id, wrong }
     }
 
     /// The same with another meaning: for codes that mean different things in different calls.

@@ -34,7 +34,7 @@ pub use access::Access;
 pub use calls::Calls;
 pub use clients::Clients;
 pub use cluster::ClusterRef;
-pub use error::{Absent, CloudError, CloudResult, ErrorSort, Named};
+pub use error::{Absent, CloudError, CloudResult, ErrorSort, Named, Wrong};
 pub use objects::{MANAGER, NOT_SERVED, ObjectRef, Objects, from_kube};
 pub use owner::{ADDRESS, LINEAGE, TOKEN, split_tags};
 pub use settings::{Settings, retry, timeouts};

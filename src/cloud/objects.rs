@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::{Method, Request};
 use serde_json::{Value as Json, json};
 
+use super::error::Wrong;
 use super::sorts::{Sort, builtin};
 use super::watchman::Stopped;
 use super::{Absent, CloudError, CloudResult, ClusterRef, ErrorSort};
@@ -100,6 +101,17 @@ impl Objects {
             ErrorSort::NotFound => error.meaning(ErrorSort::NotYet),
             _ => error,
         })
+    }
+
+    /// What applying a manifest would make of the object, or what is wrong with it, field by field.
+    pub async fn try_apply(&self, manifest: &Json) -> CloudResult<Result<Json, Vec<Wrong>>> {
+        match self.apply(manifest, true).await {
+            Ok(object) => Ok(Ok(object)),
+            Err(mut error) if error.code == "Invalid" && !error.wrong.is_empty() => {
+                Ok(Err(std::mem::take(&mut error.wrong)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Deletes an object, and what it owns in the background; only the very one with `uid`, if that is known.
@@ -289,5 +301,10 @@ fn from_status(operation: &str, status: &kube::core::Status, object: &ObjectRef)
     }
     let mut error = CloudError::new(sort, operation, message);
     error.code.clone_from(&status.reason);
+    let wrong = |cause: &kube::core::response::StatusCause| Wrong {
+        field: cause.field.clone(),
+        words: cause.message.clone(),
+    };
+    error.wrong = causes.iter().map(wrong).collect();
     error
 }

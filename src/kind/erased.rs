@@ -1,12 +1,13 @@
 //! `Erased`: the only place where a spec turns from JSON into a type and back.
 
 use futures::future::BoxFuture;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::{Found, Kind};
 use crate::cloud::{CloudError, CloudResult, Cx};
-use crate::live::FoundAny;
+use crate::live::{FoundAny, Trial};
 use crate::shape::Shape;
 
 /// A kind without its types: what the engine sees. The calls are those of `Kind`.
@@ -41,6 +42,8 @@ pub trait AnyKind: Send + Sync {
         spec: &'a Json,
         outputs: Option<&'a Json>,
     ) -> BoxFuture<'a, CloudResult<Vec<String>>>;
+    /// See `Kind::try_out`.
+    fn try_out<'a>(&'a self, cx: &'a Cx, to: &'a Json) -> BoxFuture<'a, CloudResult<Trial>>;
     /// See `Kind::find_many`.
     fn find_many<'a>(
         &'a self,
@@ -108,6 +111,18 @@ impl<K: Kind> AnyKind for Erased<K> {
         })
     }
 
+    fn try_out<'a>(&'a self, cx: &'a Cx, to: &'a Json) -> BoxFuture<'a, CloudResult<Trial>> {
+        Box::pin(async move {
+            Ok(match self.0.try_out(cx, &typed::<K, _>("spec", to)?).await? {
+                Trial::Becomes { before, after } => {
+                    Trial::Becomes { before: json::<K>(&before)?, after: json::<K>(&after)? }
+                }
+                Trial::Fixed(fields) => Trial::Fixed(fields),
+                Trial::Untried(why) => Trial::Untried(why),
+            })
+        })
+    }
+
     fn find_many<'a>(
         &'a self,
         cx: &'a [Cx],
@@ -129,12 +144,15 @@ fn typed<K: Kind, T: DeserializeOwned>(what: &str, json: &Json) -> CloudResult<T
     })
 }
 
+fn json<K: Kind>(typed: &impl Serialize) -> CloudResult<Json> {
+    serde_json::to_value(typed).map_err(|error| CloudError::broken_contract(K::SHAPE.kind, error.to_string()))
+}
+
 fn erase<K: Kind>(found: Found<K::Spec, K::Outputs>) -> CloudResult<FoundAny> {
-    let fail = |error: serde_json::Error| CloudError::broken_contract(K::SHAPE.kind, error.to_string());
     Ok(FoundAny {
         id: found.id,
-        spec: serde_json::to_value(&found.spec).map_err(fail)?,
-        outputs: serde_json::to_value(&found.outputs).map_err(fail)?,
+        spec: json::<K>(&found.spec)?,
+        outputs: json::<K>(&found.outputs)?,
         readiness: found.readiness,
         owner: found.owner,
     })

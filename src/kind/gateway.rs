@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::manifest::{self, Live, Spec, words};
-use super::{Found, FoundOf, Kind, Readiness};
+use super::{Found, FoundOf, Kind, Readiness, Trial, trial};
 use crate::cloud::ec2::filter;
 use crate::cloud::{Absent, CloudResult, ClusterRef, Cx, ErrorSort, Named};
 use crate::shape::{Shape, Timing};
@@ -52,6 +52,7 @@ impl Kind for Gateway {
             "manifest.spec.gatewayClassName",
         ],
         open: &["manifest"],
+        tries: true,
         leaves: true,
         timing: Timing::of(180, 5, 20),
         ..Shape::managed("gateway", "Gateway", "kubernetes")
@@ -72,6 +73,10 @@ impl Kind for Gateway {
 
     async fn update(&self, cx: &Cx, _: &str, _: &Spec, to: &Spec) -> CloudResult<()> {
         manifest::apply(cx, to).await.map(drop)
+    }
+
+    async fn try_out(&self, cx: &Cx, to: &Spec) -> CloudResult<Trial<Spec>> {
+        trial::try_out(cx, to).await
     }
 
     async fn delete(&self, cx: &Cx, _: &str, spec: &Spec) -> CloudResult<()> {

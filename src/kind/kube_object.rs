@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::manifest::{self, Live, Spec, words};
-use super::{Found, FoundOf, Kind, Readiness};
+use super::{Found, FoundOf, Kind, Readiness, Trial, trial};
 use crate::cloud::{CloudResult, ClusterRef, Cx, ErrorSort, ObjectRef};
 use crate::shape::{Shape, Timing};
 
@@ -24,7 +24,9 @@ pub struct Outputs {
 impl Kind for KubeObject {
     const SHAPE: Shape = Shape {
         fixed: &["cluster", "manifest.kind", "manifest.metadata.name", "manifest.metadata.namespace"],
+        fixed_where: trial::IMMUTABLE,
         open: &["manifest"],
+        tries: true,
         timing: Timing::of(5, 2, 15),
         ..Shape::managed("kube_object", "Kubernetes object", "kubernetes")
     };
@@ -41,6 +43,10 @@ impl Kind for KubeObject {
 
     async fn update(&self, cx: &Cx, _: &str, _: &Spec, to: &Spec) -> CloudResult<()> {
         manifest::apply(cx, to).await.map(drop)
+    }
+
+    async fn try_out(&self, cx: &Cx, to: &Spec) -> CloudResult<Trial<Spec>> {
+        trial::try_out(cx, to).await
     }
 
     async fn delete(&self, cx: &Cx, _: &str, spec: &Spec) -> CloudResult<()> {

@@ -78,7 +78,7 @@ pub(super) fn words(condition: &Json) -> String {
     }
 }
 
-fn object(spec: &Spec) -> CloudResult<ObjectRef> {
+pub(super) fn object(spec: &Spec) -> CloudResult<ObjectRef> {
     ObjectRef::of(&spec.manifest).map_err(|what| CloudError::new(ErrorSort::Invalid, "manifest", what))
 }
 
@@ -151,12 +151,18 @@ fn without_owner(mut seen: Json, wanted: &Json) -> Json {
     seen
 }
 
-/// Applies the manifest and says the id. A cluster, namespace or CRD that is not there yet gives `NotYet`.
-pub(super) async fn apply(cx: &Cx, spec: &Spec) -> CloudResult<String> {
-    let object = object(spec)?;
+/// The manifest with the annotations that say whose it is.
+pub(super) fn marked(cx: &Cx, spec: &Spec) -> Json {
     let mut manifest = spec.manifest.clone();
     manifest["metadata"]["annotations"][LINEAGE] = Json::from(cx.lineage());
     manifest["metadata"]["annotations"][ADDRESS] = Json::from(cx.address().to_string());
+    manifest
+}
+
+/// Applies the manifest and says the id. A cluster, namespace or CRD that is not there yet gives `NotYet`.
+pub(super) async fn apply(cx: &Cx, spec: &Spec) -> CloudResult<String> {
+    let object = object(spec)?;
+    let manifest = marked(cx, spec);
     let objects = cx.objects(&spec.cluster).await.map_err(|error| match error.sort {
         ErrorSort::NotFound => error.meaning(ErrorSort::NotYet),
         _ => error,

@@ -35,6 +35,7 @@ mod route_table;
 mod security_group;
 mod security_group_rule;
 mod subnet;
+mod trial;
 mod value;
 mod vpc;
 mod vpc_lookup;
@@ -50,7 +51,7 @@ use serde::de::DeserializeOwned;
 use crate::cloud::{CloudResult, Cx};
 use crate::shape::{Shape, Shapes};
 
-pub use crate::live::{FoundAny, Ownership, Readiness};
+pub use crate::live::{FoundAny, Ownership, Readiness, Trial};
 pub use erased::{AnyKind, Erased};
 
 /// Every kind there is, by name.
@@ -133,6 +134,16 @@ pub trait Kind: Send + Sync + 'static {
         _outputs: Option<&Self::Outputs>,
     ) -> impl Future<Output = CloudResult<Vec<String>>> + Send {
         async { Ok(Vec::new()) }
+    }
+
+    /// Asks the cloud what would come of an update, without carrying it out. Only for kinds whose shape says that it
+    /// `tries`.
+    fn try_out(
+        &self,
+        _cx: &Cx,
+        _to: &Self::Spec,
+    ) -> impl Future<Output = CloudResult<Trial<Self::Spec>>> + Send {
+        async { Ok(Trial::Untried("nobody can be asked".to_owned())) }
     }
 
     /// Looks for many of one place at once, by id, where the cloud has a call for that. `None`: it has none.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::manifest::{self, Live, Spec, condition, words};
-use super::{Found, FoundOf, Kind, Readiness};
+use super::{Found, FoundOf, Kind, Readiness, Trial, trial};
 use crate::cloud::{Absent, Clients, CloudResult, ClusterRef, Cx, Named};
 use crate::shape::{Shape, Timing};
 
@@ -41,6 +41,7 @@ impl Kind for Route {
     const SHAPE: Shape = Shape {
         fixed: &["cluster", "manifest.kind", "manifest.metadata.name", "manifest.metadata.namespace"],
         open: &["manifest"],
+        tries: true,
         leaves: true,
         timing: Timing::of(60, 5, 15),
         ..Shape::managed("route", "route", "kubernetes")
@@ -61,6 +62,10 @@ impl Kind for Route {
 
     async fn update(&self, cx: &Cx, _: &str, _: &Spec, to: &Spec) -> CloudResult<()> {
         manifest::apply(cx, to).await.map(drop)
+    }
+
+    async fn try_out(&self, cx: &Cx, to: &Spec) -> CloudResult<Trial<Spec>> {
+        trial::try_out(cx, to).await
     }
 
     async fn delete(&self, cx: &Cx, _: &str, spec: &Spec) -> CloudResult<()> {

@@ -10,7 +10,7 @@ use crate::address::Address;
 use crate::change::{FieldChange, Reason, Verb};
 use crate::diff;
 use crate::graph::{Edge, Graph, Resource, Sort};
-use crate::live::{FoundAny, Live, Ownership, Readiness, Seen};
+use crate::live::{FoundAny, Live, Ownership, Readiness, Seen, Trial};
 use crate::shape::{Role, Shape, Shapes};
 use crate::state::{Object, Record, State};
 use crate::value::{Value, walk};
@@ -42,6 +42,8 @@ pub(super) struct Decision {
     pub(super) spec: Value,
     /// The id of what is there.
     pub(super) id: Option<String>,
+    /// What else people should know.
+    pub(super) notes: Vec<String>,
 }
 
 /// All decisions.
@@ -156,7 +158,7 @@ fn local(
         (false, true, true) => return unchanged(given, decided, resource, object.outputs.clone()),
     };
     let id = Some(object.id.clone());
-    decided.note(&resource.address, Decision { verb, reason, fields, spec, id });
+    decided.note(&resource.address, Decision { verb, reason, fields, spec, id, notes: Vec::new() });
 }
 
 fn managed(
@@ -199,18 +201,20 @@ fn managed(
         return decided.refusals.push(Refusal::Foreign { address, title: shape.title, id });
     }
     let object = record.and_then(|record| record.current.as_ref());
-    let fields = differences(shape, resource, &spec, object, found);
+    let applied = diff::as_it_is(spec.clone(), &resource.lifecycle.ignore_changes, &found.spec);
+    let trial = tried(given, address, &applied);
+    let (fields, fixed) = differences(shape, resource, &spec, object, found, trial);
     let finished = object.is_some_and(|object| object.finished) && record.is_none_or(|r| r.open.is_none());
-    match verdict(decided, resource, record, shape, found, &fields, finished, requested) {
+    match verdict(decided, resource, record, shape, found, (&fields, fixed), finished, requested) {
         None => unchanged(given, decided, resource, found.outputs.clone()),
         Some((verb, reason)) => {
             let usable = object.is_some_and(|object| object.finished) || found.readiness == Readiness::Ready;
             if verb == Verb::Update && usable {
                 decided.known.insert(address.clone(), found.outputs.clone());
             }
-            let ignored = &resource.lifecycle.ignore_changes;
-            let spec = if verb == Verb::Update { as_it_is(spec, ignored, &found.spec) } else { spec };
-            decided.note(address, Decision { verb, reason, fields, spec, id: Some(found.id.clone()) });
+            let spec = if verb == Verb::Update { applied } else { spec };
+            let notes = if verb == Verb::Update { untried(shape, &fields, trial) } else { Vec::new() };
+            decided.note(address, Decision { verb, reason, fields, spec, id: Some(found.id.clone()), notes });
         }
     }
 }
@@ -226,7 +230,8 @@ fn not_seen_yet(record: Option<&Record>, spec: &Value) -> Option<Decision> {
     let record = record.filter(|record| record.open.is_some())?;
     let object = record.current.as_ref().filter(|object| !object.finished)?;
     let (fields, id) = (Vec::new(), Some(object.id.clone()));
-    Some(Decision { verb: Verb::Update, reason: Reason::Unfinished, fields, spec: spec.clone(), id })
+    let (verb, reason, spec, notes) = (Verb::Update, Reason::Unfinished, spec.clone(), Vec::new());
+    Some(Decision { verb, reason, fields, spec, id, notes })
 }
 
 /// Found by the id we recorded, or carrying our tags, or what an open create of ours left.
@@ -250,16 +255,70 @@ fn is_anothers(shape: &Shape, spec: &Value, seen: &Seen) -> bool {
         && shape.fixed.iter().any(unknown)
 }
 
+/// What came of trying out this very change.
+fn tried<'a>(given: &Given<'a>, address: &Address, spec: &Value) -> Option<&'a Trial> {
+    let tried = given.live.tried.get(address)?;
+    spec.known().is_ok_and(|spec| spec == tried.spec).then_some(&tried.trial)
+}
+
+/// The fields that differ, and those that cannot change in place. What the cloud said of them holds; else what is
+/// known of the kind does.
 fn differences(
     shape: &Shape,
     resource: &Resource,
     spec: &Value,
     object: Option<&Object>,
     found: &FoundAny,
-) -> Vec<FieldChange> {
-    let mut fields = diff::by_opinion(shape, spec, object.map(|object| &object.applied), &found.spec);
+    trial: Option<&Trial>,
+) -> (Vec<FieldChange>, Vec<String>) {
+    let mut fields = match trial {
+        Some(Trial::Becomes { before, after }) => {
+            diff::by_opinion(shape, &Value::from(after.clone()), Some(before), before)
+        }
+        Some(Trial::Fixed(_) | Trial::Untried(_)) | None => {
+            diff::by_opinion(shape, spec, object.map(|object| &object.applied), &found.spec)
+        }
+    };
     fields.retain(|field| !diff::is_in(&resource.lifecycle.ignore_changes, &field.path));
-    fields
+    let told: Vec<String> = match trial {
+        Some(Trial::Becomes { .. }) => Vec::new(),
+        Some(Trial::Fixed(told)) => told.clone(),
+        Some(Trial::Untried(_)) | None => known_as_fixed(shape, spec),
+    };
+    let about = |told: &str, field: &FieldChange| {
+        diff::is_in(&[told], &field.path) || diff::is_in(&[&field.path], told)
+    };
+    for field in &mut fields {
+        field.fixed |= told.iter().any(|told| about(told, field));
+    }
+    let mut fixed: Vec<String> =
+        fields.iter().filter(|field| field.fixed).map(|field| field.path.clone()).collect();
+    if matches!(trial, Some(Trial::Fixed(_))) {
+        let unseen = told.into_iter().filter(|told| !fields.iter().any(|field| about(told, field)));
+        fixed.extend(unseen);
+    }
+    (fields, fixed)
+}
+
+/// The fields that are fixed in things of the sort that the spec says.
+fn known_as_fixed(shape: &Shape, spec: &Value) -> Vec<String> {
+    let says = |field: &str, what: &str| {
+        let value = field.split('.').try_fold(spec, |value, name| value.get(name));
+        value == Some(&Value::from(what))
+    };
+    let of_sort = shape.fixed_where.iter().filter(|(field, what, _)| says(field, what));
+    of_sort.flat_map(|(_, _, fixed)| fixed.iter().map(|field| (*field).to_owned())).collect()
+}
+
+/// That a change of what can be tried out was not, and why.
+fn untried(shape: &Shape, fields: &[FieldChange], trial: Option<&Trial>) -> Vec<String> {
+    let why = match trial {
+        _ if !shape.tries || fields.is_empty() => return Vec::new(),
+        Some(Trial::Becomes { .. } | Trial::Fixed(_)) => return Vec::new(),
+        Some(Trial::Untried(why)) => why.as_str(),
+        None => "some of its values are not known yet",
+    };
+    vec![format!("compared without a dry run: {why}")]
 }
 
 #[expect(clippy::too_many_arguments, reason = "all of these decide, and nothing else does")]
@@ -269,7 +328,7 @@ fn verdict(
     record: Option<&Record>,
     shape: &Shape,
     found: &FoundAny,
-    fields: &[FieldChange],
+    (fields, fixed): (&[FieldChange], Vec<String>),
     finished: bool,
     requested: bool,
 ) -> Option<(Verb, Reason)> {
@@ -284,8 +343,6 @@ fn verdict(
     if let Readiness::Broken(why) | Readiness::Leaving(why) = &found.readiness {
         return Some((Verb::Replace, Reason::Broken { why: why.clone() }));
     }
-    let fixed: Vec<String> =
-        fields.iter().filter(|field| field.fixed).map(|field| field.path.clone()).collect();
     if !fixed.is_empty() {
         return Some((anew, Reason::Fixed { fields: fixed }));
     }
@@ -329,7 +386,7 @@ fn unchanged(given: &Given<'_>, decided: &mut Decided, resource: &Resource, outp
 fn create(shape: &Shape, resource: &Resource, spec: Value, reason: Reason) -> Decision {
     let fields = diff::by_opinion(shape, &spec, None, &Json::Null);
     debug_assert_eq!(shape.kind, resource.kind);
-    Decision { verb: Verb::Create, reason, fields, spec, id: None }
+    Decision { verb: Verb::Create, reason, fields, spec, id: None, notes: Vec::new() }
 }
 
 /// What is in the state and no longer wanted.
@@ -338,8 +395,8 @@ fn unwanted(given: &Given<'_>, decided: &mut Decided, address: &Address, record:
     let seen = given.live.found.get(address);
     let spec = record.current.as_ref().map(|object| &object.applied);
     let spec = spec.or(record.open.as_ref().map(|open| &open.spec)).cloned().unwrap_or_default();
-    let mut decision =
-        Decision { verb: Verb::Delete, reason, fields: Vec::new(), spec: spec.into(), id: None };
+    let (verb, fields, notes) = (Verb::Delete, Vec::new(), Vec::new());
+    let mut decision = Decision { verb, reason, fields, spec: spec.into(), id: None, notes };
     match seen {
         Some(Seen::Unreadable(error)) if role == Role::Managed => {
             let (address, error) = (address.clone(), error.clone());
@@ -381,24 +438,4 @@ fn protect(given: &Given<'_>, decided: &mut Decided) {
             decided.refusals.push(Refusal::Protected { address: address.clone(), verb });
         }
     }
-}
-
-/// A spec in which the fields of these paths are as they are live: nobody has an opinion on them.
-fn as_it_is(spec: Value, paths: &[String], live: &Json) -> Value {
-    paths.iter().fold(spec, |spec, path| with_live(spec, path, live))
-}
-
-fn with_live(spec: Value, path: &str, live: &Json) -> Value {
-    let Value::Map(mut map) = spec else { return spec };
-    let (head, rest) = path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest)));
-    let inner = map.remove(head);
-    let value = match (inner, rest) {
-        (Some(inner), Some(rest)) => with_live(inner, rest, &live[head]),
-        (_, None) => Value::from(live[head].clone()),
-        (None, Some(_)) => Value::Null,
-    };
-    if value != Value::Null {
-        map.insert(head.to_owned(), value);
-    }
-    Value::Map(map)
 }

@@ -144,8 +144,8 @@ fn add_deposed(given: &Given<'_>, steps: &mut BTreeMap<End, Step>) {
     for (address, record) in given.state.records.iter().filter(|(address, _)| given.may_touch(address)) {
         for object in &record.deposed {
             let spec = Value::from(object.applied.clone());
-            let fallback =
-                Decision { verb: Verb::Delete, reason: Reason::Deposed, fields: Vec::new(), spec, id: None };
+            let (verb, fields, notes) = (Verb::Delete, Vec::new(), Vec::new());
+            let fallback = Decision { verb, reason: Reason::Deposed, fields, spec, id: None, notes };
             let mut step = old_step(address, record, Some(object), Action::Delete, &fallback);
             step.deposed = true;
             steps.insert(End::Deposed(address.clone(), object.id.clone()), step);
@@ -300,7 +300,7 @@ fn changes(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>) ->
             verb: decision.verb,
             reason: decision.reason.clone(),
             fields: decision.fields.clone(),
-            notes: Vec::new(),
+            notes: decision.notes.clone(),
         });
     }
     for (end, step) in steps {

@@ -1,10 +1,9 @@
-//! What the server fills into built-in objects, and what of them may not change.
+//! What the server fills into built-in objects. What of them may not change is in `immutable`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value as Json, json};
 
-use super::refusal::{Cause, Refusal};
 use super::resource::Resource;
 use crate::sandbox::world::{Doc, Event, Key, World};
 
@@ -221,41 +220,4 @@ fn definition(spec: &mut Json) {
     set(&mut spec["names"], "singular", kind.to_lowercase());
     set(&mut spec["names"], "listKind", format!("{kind}List"));
     set(spec, "conversion", json!({ "strategy": "None" }));
-}
-
-/// Keeps what the server gave, and refuses changes of what cannot change.
-pub(super) fn stays(resource: &Resource, old: &Doc, new: &mut Doc) -> Result<(), Refusal> {
-    let fixed: &[&str] = match resource.kind.as_str() {
-        "Deployment" | "DaemonSet" | "StatefulSet" => &["/spec/selector"],
-        "Job" => &["/spec/selector", "/spec/template"],
-        "Secret" => &["/type"],
-        "RoleBinding" | "ClusterRoleBinding" => &["/roleRef"],
-        "CustomResourceDefinition" => &["/spec/scope", "/spec/names/plural", "/spec/group"],
-        "Service" => {
-            for name in ["clusterIP", "clusterIPs"] {
-                if new["spec"][name].is_null() && !old["spec"][name].is_null() {
-                    new["spec"][name] = old["spec"][name].clone();
-                }
-            }
-            &["/spec/clusterIP"]
-        }
-        "Namespace" => {
-            new["spec"] = old["spec"].clone();
-            &[]
-        }
-        _ => &[],
-    };
-    let changed: Vec<Cause> = fixed
-        .iter()
-        .filter(|path| old.pointer(path) != new.pointer(path))
-        .map(|path| {
-            let value = new.pointer(path).unwrap_or(&Json::Null);
-            Cause::invalid(
-                &path[1..].replace('/', "."),
-                format!("Invalid value: {value}: field is immutable"),
-            )
-        })
-        .collect();
-    let name = new["metadata"]["name"].as_str().unwrap_or_default();
-    if changed.is_empty() { Ok(()) } else { Err(Refusal::invalid(resource, name, changed)) }
 }

@@ -14,6 +14,7 @@ mod delete;
 mod discovery;
 mod fields;
 mod furnish;
+mod immutable;
 mod merge;
 mod meta;
 mod read;

@@ -8,7 +8,7 @@ use super::meta::{self, Manager};
 use super::read::told;
 use super::refusal::{Answer, Cause, Refusal};
 use super::request::Ask;
-use super::{defaults, resource, schema};
+use super::{defaults, immutable, resource, schema};
 use crate::sandbox::world::{Doc, Key, World, merge};
 
 /// Creates an object.
@@ -166,7 +166,7 @@ pub(super) fn settled(ask: &Ask, old: &Doc, mut new: Doc) -> Result<Doc, Refusal
     meta::keep(&ask.resource, old, &mut new);
     schema::admit(ask, &mut new, Some(old))?;
     defaults::fill(&ask.resource, &mut new);
-    defaults::stays(&ask.resource, old, &mut new)?;
+    immutable::stays(&ask.resource, old, &mut new)?;
     meta::keep(&ask.resource, old, &mut new);
     Ok(new)
 }

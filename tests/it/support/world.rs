@@ -92,7 +92,7 @@ impl World {
     }
 
     pub async fn live(&self, graph: Option<&Graph>) -> Live {
-        observe(&self.cloud(Access::Read), self.registry, graph, &self.state()).await
+        observe(&self.cloud(Access::Plan), self.registry, graph, &self.state()).await
     }
 
     /// What would be done.
