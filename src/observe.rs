@@ -122,7 +122,7 @@ fn change(registry: Registry, resource: &Resource, state: &State, live: &Live) -
     let fields = by_opinion(kind.shape(), &Value::from(spec.clone()), Some(&object.applied), &found.spec);
     let in_place = !fields.is_empty() && fields.iter().all(|field| !field.fixed);
     let (address, place) = (resource.address.clone(), resource.place.clone());
-    in_place.then(|| Question { address, kind, place, spec, id: None })
+    in_place.then_some(Question { address, kind, place, spec, id: None })
 }
 
 /// What lives in something that was never made cannot exist.

@@ -56,7 +56,7 @@ pub struct CloudError {
     pub request_id: Option<String>,
     /// What is wrong with the request, where the cloud says it field by field. The message has it too.
     #[serde(default, skip_serializing)]
-    pub wrong: Vec<Wrong>,
+    pub wrong: Box<[Wrong]>,
 }
 
 /// One thing that is wrong with a request.
@@ -77,7 +77,7 @@ impl CloudError {
             code: String::new(),
             message: message.into(),
             request_id: None,
-            wrong: Vec::new(),
+            wrong: Box::default(),
         }
     }
 
@@ -95,7 +95,7 @@ impl CloudError {
     ) -> Self {
         let message = message.into();
         let sort = classify(code, &message);
-        let wrong = Vec::new();
+        let wrong = Box::default();
         Self { sort, operation: operation.into(), code: code.to_owned(), message, request_id, wrong }
     }
 

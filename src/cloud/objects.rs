@@ -104,7 +104,7 @@ impl Objects {
     }
 
     /// What applying a manifest would make of the object, or what is wrong with it, field by field.
-    pub async fn try_apply(&self, manifest: &Json) -> CloudResult<Result<Json, Vec<Wrong>>> {
+    pub async fn try_apply(&self, manifest: &Json) -> CloudResult<Result<Json, Box<[Wrong]>>> {
         match self.apply(manifest, true).await {
             Ok(object) => Ok(Ok(object)),
             Err(mut error) if error.code == "Invalid" && !error.wrong.is_empty() => {

@@ -322,3 +322,61 @@ fn a_vpc_policy_goes_only_while_its_network_is_there() {
     setting.run(3_600);
     assert!(setting.object(policy, "shop/vpc").is_some(), "its finalizer stays for ever");
 }
+
+/// The names of the service networks that services are in.
+fn networks(setting: &Setting) -> Vec<Json> {
+    let all = setting.list("lattice/service-association");
+    all.iter().map(|one| json!([one["serviceNetworkName"], one["status"]])).collect()
+}
+
+#[test]
+fn a_route_that_moves_to_another_gateway_leaves_the_first_free_to_go() {
+    let mut setting = cart();
+    aws(&mut setting, "CreateServiceNetwork", &json!({ "name": "renamed" }));
+    setting.gateway("renamed", "amazon-vpc-lattice", listeners(), None);
+    setting.run(60);
+    setting.route("cart", "renamed", &[("cart-v1", 9), ("cart-v2", 1)]);
+    setting.run(120);
+    assert_eq!(networks(&setting), [json!(["renamed", "ACTIVE"])]);
+    setting.delete(GATEWAY, "shop/core");
+    setting.run(60);
+    assert!(setting.object(GATEWAY, "shop/core").is_none());
+    assert_eq!(setting.list("lattice/service").len(), 1);
+}
+
+#[test]
+fn a_gateway_that_was_deleted_too_early_goes_once_its_routes_have_moved() {
+    let mut setting = cart();
+    setting.delete(GATEWAY, "shop/core");
+    setting.run(400);
+    assert!(held(&setting.the(GATEWAY, "shop/core"), "gateway.k8s.aws/resources"), "a route names it");
+    aws(&mut setting, "CreateServiceNetwork", &json!({ "name": "renamed" }));
+    setting.gateway("renamed", "amazon-vpc-lattice", listeners(), None);
+    setting.route("cart", "renamed", &[("cart-v1", 9), ("cart-v2", 1)]);
+    setting.run(1_100);
+    assert!(setting.object(GATEWAY, "shop/core").is_none());
+    assert_eq!(networks(&setting), [json!(["renamed", "ACTIVE"])]);
+}
+
+#[test]
+fn a_gateway_that_was_deleted_too_early_and_made_again_under_its_name_serves_its_routes() {
+    let mut setting = cart();
+    setting.delete(GATEWAY, "shop/core");
+    setting.run(30);
+    setting.route("cart", "nowhere", &[("cart-v1", 9)]);
+    setting.run(1_100);
+    assert!(setting.object(GATEWAY, "shop/core").is_none());
+    setting.gateway("core", "amazon-vpc-lattice", listeners(), None);
+    setting.route("cart", "core", &[("cart-v1", 5), ("cart-v2", 5)]);
+    setting.run(300);
+    assert_eq!(condition(&setting.the(GATEWAY, "shop/core"), "Programmed").0, "True");
+    assert_eq!(parent_condition(&setting.the(HTTP_ROUTE, "shop/cart"), "Accepted").0, "True");
+    let rules = setting.list("lattice/rule");
+    let rule = rules.iter().find(|rule| rule["isDefault"] == false).expect("it has one");
+    assert_eq!(rule["action"]["forward"]["targetGroups"][0]["weight"], 5);
+    setting.delete(HTTP_ROUTE, "shop/cart");
+    setting.run(300);
+    setting.delete(GATEWAY, "shop/core");
+    setting.run(60);
+    assert!(setting.object(GATEWAY, "shop/core").is_none(), "the second one is not taken for the first");
+}
