@@ -95,6 +95,8 @@ pub struct Shape {
     pub create_first: bool,
     /// Whether the cloud tells what would come of an update.
     pub tries: bool,
+    /// The field with a name that gets a number where a replacement is to exist beside the old one.
+    pub twin: Option<&'static str>,
     /// Whether a controller makes more of it than the object, which is looked for after the object is gone.
     pub leaves: bool,
     /// The times of the kind.
@@ -120,6 +122,7 @@ impl Shape {
             keep: &[],
             create_first: false,
             tries: false,
+            twin: None,
             leaves: false,
             timing: Timing::QUICK,
         }

@@ -104,6 +104,8 @@ impl Kind for EksNodeGroup {
         sets: &["subnet_ids"],
         volatile: &["size.desired"],
         keep: &["size.desired", "version"],
+        create_first: true,
+        twin: Some("name"),
         timing: Timing::of(150, 10, 40),
         ..Shape::managed("eks_node_group", "EKS node group", "eks")
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::scope::Scope;
-use super::{Intent, Refusal};
+use super::{Intent, Refusal, twin};
 use crate::address::Address;
 use crate::change::{FieldChange, Reason, Verb};
 use crate::diff;
@@ -181,9 +181,15 @@ fn managed(
         // The old one of an unfinished replacement carries the same tags.
         Some(Seen::Found(found)) if !is_deposed(record, found) => found,
         Some(Seen::Found(_) | Seen::Absent) | None => {
-            if let Some(decision) = not_seen_yet(record, &spec) {
+            let begun = record.and_then(|record| record.open.as_ref()).map(|open| &open.spec);
+            let half = record.and_then(|record| record.current.as_ref()).map(|object| &object.applied);
+            if let Some(decision) = not_seen_yet(record, &twin::as_it_goes(shape, spec.clone(), half)) {
                 return decided.note(address, decision);
             }
+            let spec = match begun {
+                Some(begun) => twin::as_it_goes(shape, spec, Some(begun)),
+                None => twin::anew(given, address, shape, spec, false),
+            };
             let gone = record.is_some_and(|record| record.current.is_some());
             let begun = record.is_some_and(|record| record.open.is_some());
             let reason = if gone {
@@ -201,9 +207,10 @@ fn managed(
         return decided.refusals.push(Refusal::Foreign { address, title: shape.title, id });
     }
     let object = record.and_then(|record| record.current.as_ref());
+    let spec = twin::as_it_goes(shape, spec, Some(&found.spec));
     let applied = diff::as_it_is(spec.clone(), &resource.lifecycle.ignore_changes, &found.spec);
     let trial = tried(given, address, &applied);
-    let (fields, fixed) = differences(shape, resource, &spec, object, found, trial);
+    let (mut fields, fixed) = differences(shape, resource, &spec, object, found, trial);
     let finished = object.is_some_and(|object| object.finished) && record.is_none_or(|r| r.open.is_none());
     match verdict(decided, resource, record, shape, found, (&fields, fixed), finished, requested) {
         None => unchanged(given, decided, resource, found.outputs.clone()),
@@ -212,11 +219,22 @@ fn managed(
             if verb == Verb::Update && usable {
                 decided.known.insert(address.clone(), found.outputs.clone());
             }
-            let spec = if verb == Verb::Update { applied } else { spec };
+            let spec = match verb {
+                Verb::Update => applied,
+                _ => twin::anew(given, address, shape, spec, verb == Verb::ReplaceCreateFirst),
+            };
+            if let Some(field) = shape.twin.filter(|_| verb != Verb::Update) {
+                fields.extend(diff::by_opinion(shape, &only(field, &spec), None, &found.spec));
+            }
             let notes = if verb == Verb::Update { untried(shape, &fields, trial) } else { Vec::new() };
             decided.note(address, Decision { verb, reason, fields, spec, id: Some(found.id.clone()), notes });
         }
     }
+}
+
+/// One field of a spec.
+fn only(field: &str, spec: &Value) -> Value {
+    Value::map([(field, spec.get(field).cloned().unwrap_or(Value::Null))])
 }
 
 fn is_deposed(record: Option<&Record>, found: &FoundAny) -> bool {

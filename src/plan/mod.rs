@@ -6,6 +6,7 @@
 mod decide;
 mod order;
 mod scope;
+mod twin;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

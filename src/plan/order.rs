@@ -9,10 +9,13 @@ use super::decide::{Decided, Decision, Given};
 use super::{Old, Refusal, Step};
 use crate::address::Address;
 use crate::change::{Action, Change, Reason, Verb};
-use crate::graph::{Edge, Graph, cycles};
+use crate::graph::{Edge, Graph, Resource, Sort, cycles};
 use crate::shape::Shape;
 use crate::state::{Object, Record};
 use crate::value::Value;
+
+/// How many are named of those that go without something.
+const SHOWN: usize = 3;
 
 /// One end of a resource: what it was, or what it becomes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -234,7 +237,7 @@ fn outlived(given: &Given<'_>, decided: &Decided, user: &Address) -> BTreeSet<Ad
 }
 
 fn edges_of(graph: &Graph, address: &Address) -> Vec<Edge> {
-    graph.resources.get(address).map(crate::graph::Resource::all_edges).unwrap_or_default()
+    graph.resources.get(address).map(Resource::all_edges).unwrap_or_default()
 }
 
 fn users<'a>(graph: &'a Graph, of: &'a Address) -> impl Iterator<Item = &'a Address> {
@@ -276,9 +279,35 @@ fn cycle(needs: &Needs) -> Vec<Refusal> {
         End::New(address) => address.clone(),
         End::Old(address) | End::Deposed(address, _) => address.part("(old)"),
     };
-    let edge = |end: &End| Edge { to: name(end), sort: crate::graph::Sort::Uses };
+    let edge = |end: &End| Edge { to: name(end), sort: Sort::Uses };
     let nodes = needs.iter().map(|(end, set)| (name(end), set.iter().map(edge).collect()));
     cycles(nodes).into_iter().map(Refusal::Cycle).collect()
+}
+
+/// What people should know of a change: who goes without it for a while.
+fn notes(given: &Given<'_>, decided: &Decided, address: &Address, decision: &Decision) -> Vec<String> {
+    let mut notes = decision.notes.clone();
+    if decision.verb != Verb::Replace {
+        return notes;
+    }
+    let stays =
+        |user: &Address| decided.by_address.get(user).is_none_or(|decision| decision.verb == Verb::Update);
+    let kept = |resource: &&Resource| {
+        let mut edges = resource.edges.iter();
+        edges.any(|edge| edge.to == *address && edge.sort == Sort::KeepsAlive) && stays(&resource.address)
+    };
+    let kept: Vec<&str> =
+        given.graph.resources.values().filter(kept).map(|resource| resource.address.as_str()).collect();
+    let (shown, rest) = kept.split_at(kept.len().min(SHOWN));
+    match (shown, rest.len()) {
+        ([], _) => {}
+        (shown, 0) => notes.push(format!("until it is back, nothing looks after {}", shown.join(", "))),
+        (shown, more) => {
+            let shown = shown.join(", ");
+            notes.push(format!("until it is back, nothing looks after {shown} and {more} more"));
+        }
+    }
+    notes
 }
 
 fn changes(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>) -> Vec<Change> {
@@ -300,7 +329,7 @@ fn changes(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>) ->
             verb: decision.verb,
             reason: decision.reason.clone(),
             fields: decision.fields.clone(),
-            notes: decision.notes.clone(),
+            notes: notes(given, decided, address, decision),
         });
     }
     for (end, step) in steps {

@@ -4,6 +4,7 @@ mod boxes;
 mod convergence;
 mod endings;
 mod engine;
+mod keeping;
 mod order;
 mod scripts;
 mod serve;

@@ -134,11 +134,12 @@ fn twice(rules: &mut Rules<'_>) {
 }
 
 fn nodes_of(path: &str, group: &str, nodes: &Nodes, rules: &mut Rules<'_>) {
-    if !name::is_label(group) {
+    // The one that replaces another gets a number behind its name, of which 63 characters are allowed.
+    if !name::is_label(group) || group.len() > 60 {
         rules.key(
             path,
             format!("`{group}` is no name for a node group"),
-            format!("63 characters at most: {}", name::LABEL),
+            format!("60 characters at most: {}", name::LABEL),
         );
     }
     let types = format!("{path}.instance_types");
