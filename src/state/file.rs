@@ -35,11 +35,14 @@ pub fn write(state: &State) -> Result<Vec<u8>, FileError> {
 
 /// Reads a state of this format or an older one.
 pub fn read(bytes: &[u8]) -> Result<State, FileError> {
-    let head: Head = serde_json::from_slice(bytes).map_err(FileError::Damaged)?;
-    if head.format > FORMAT {
-        return Err(FileError::Newer { found: head.format });
-    }
+    known_format(bytes)?;
     serde_json::from_slice(bytes).map_err(FileError::Damaged)
+}
+
+/// Whether this program knows the format of a file. Its other fields may be whatever they are.
+pub(super) fn known_format(bytes: &[u8]) -> Result<(), FileError> {
+    let head: Head = serde_json::from_slice(bytes).map_err(FileError::Damaged)?;
+    if head.format > FORMAT { Err(FileError::Newer { found: head.format }) } else { Ok(()) }
 }
 
 #[cfg(test)]

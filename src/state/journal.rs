@@ -78,6 +78,13 @@ pub enum Entry {
         /// Of which resource.
         address: Address,
     },
+    /// It is known by another address from now on; nothing changed in the cloud.
+    Moved {
+        /// The old address.
+        from: Address,
+        /// The new one.
+        to: Address,
+    },
     /// What a resource needs changed; nothing else did.
     Edges {
         /// Which resource.
@@ -174,6 +181,7 @@ pub fn apply(state: &mut State, seq: u64, entry: &Entry) -> Result<(), Illegal> 
             let record = known(state, address).map_err(illegal)?;
             record.deposed.extend(record.current.take());
         }
+        Entry::Moved { from, to } => moved(state, from, to).map_err(illegal)?,
         Entry::Edges { address, edges } => known(state, address).map_err(illegal)?.edges.clone_from(edges),
         Entry::Outputs { outputs } => state.outputs.clone_from(outputs),
     }
@@ -182,6 +190,22 @@ pub fn apply(state: &mut State, seq: u64, entry: &Entry) -> Result<(), Illegal> 
 
 fn known<'a>(state: &'a mut State, address: &Address) -> Result<&'a mut Record, String> {
     state.records.get_mut(address).ok_or_else(|| format!("{address} is not known"))
+}
+
+/// Whatever needs it follows.
+fn moved(state: &mut State, from: &Address, to: &Address) -> Result<(), String> {
+    if state.records.contains_key(to) {
+        return Err(format!("{to} is known already"));
+    }
+    let record = state.records.remove(from).ok_or_else(|| format!("{from} is not known"))?;
+    state.records.insert(to.clone(), record);
+    for record in state.records.values_mut() {
+        let open = record.open.iter_mut().flat_map(|open| &mut open.edges);
+        for edge in record.edges.iter_mut().chain(open).filter(|edge| edge.to == *from) {
+            edge.to = to.clone();
+        }
+    }
+    Ok(())
 }
 
 /// An update that did not end may have set what it wanted: should the file want it no more, it is to be reset.

@@ -1,10 +1,20 @@
 //! `State`: what is known of everything the stack made. Data and bytes; where they are kept is in `store`.
 //!
-//! A snapshot (`file`) and the journal entries since (`journal`) give the state: `journal::replay` folds them.
+//! A snapshot (`file`) and the journal entries since (`journal`) give the state: `journal::apply` folds them. What runs
+//! there were is in `history`, how a state is mended by hand in `repair`.
+//!
+//! # Formats
+//!
+//! Every file and line tells its format. One of a newer format is refused and left as it is; older ones are read for
+//! ever (`tests/formats`). A state and a plan are read, changed and written again, or carried out: whoever passed over a
+//! field would lose it or do the wrong thing. So they know every field, and **a field more is a format more**, with a
+//! value for those who do not have it. History is only shown: there a field more is passed over by older programs.
 
 pub mod check;
 pub mod file;
+pub mod history;
 pub mod journal;
+pub mod repair;
 pub mod store;
 
 use std::collections::BTreeMap;
