@@ -125,7 +125,14 @@ Examples:
   stack output shop
   curl $(stack output shop shop_url)")]
     Output(Output),
-    /// Look into the recorded state
+    /// Show what runs there were, and what they did
+    #[command(after_help = "\
+Examples:
+  stack history shop                 the newest runs, the newest first
+  stack history shop 12              what run 12 did, step by step
+  stack history shop 12 --file       the stack file as it was then: to go back to it")]
+    History(History),
+    /// Look into the recorded state, and mend it
     State(State),
     /// Write a kubeconfig with a context for each cluster of the stack
     #[command(after_help = "\
@@ -270,6 +277,28 @@ pub struct Output {
     pub json: bool,
 }
 
+/// `stack history`.
+#[derive(Debug, Args)]
+pub struct History {
+    /// Of which stack.
+    #[command(flatten)]
+    pub of: OfStack,
+    /// Only this run, with its steps
+    pub run: Option<usize>,
+    /// Print the stack file as it was in that run
+    #[arg(long, requires = "run", conflicts_with = "json")]
+    pub file: bool,
+    /// How many runs to show
+    #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "run")]
+    pub last: usize,
+    /// Show all runs
+    #[arg(long, conflicts_with_all = ["run", "last"])]
+    pub all: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `stack state`.
 #[derive(Debug, Args)]
 pub struct State {
@@ -299,6 +328,60 @@ pub enum StateVerb {
         /// Which resource
         #[arg(value_parser = Address::parse)]
         address: Address,
+    },
+    /// Forget a resource and its parts; what there is in the cloud stays there
+    #[command(after_help = "Example:\n  stack state rm shop route.legacy")]
+    Rm {
+        /// Of which stack.
+        #[command(flatten)]
+        of: OfStack,
+        /// Which resource
+        #[arg(value_parser = Address::parse)]
+        address: Address,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Give a resource and its parts another address; nothing changes in the cloud
+    #[command(after_help = "Example:\n  stack state mv shop gateway.web gateway.shop")]
+    Mv {
+        /// Of which stack.
+        #[command(flatten)]
+        of: OfStack,
+        /// The address that it has
+        #[arg(value_name = "OLD", value_parser = Address::parse)]
+        from: Address,
+        /// The address that it gets
+        #[arg(value_name = "NEW", value_parser = Address::parse)]
+        to: Address,
+    },
+    /// Print the whole state, as JSON
+    #[command(after_help = "Example:\n  stack state pull shop > shop.state.json")]
+    Pull {
+        /// Of which stack.
+        #[command(flatten)]
+        of: OfStack,
+    },
+    /// Take a file as the state: a rescue file, or what `pull` printed
+    ///
+    /// Another lineage, another cloud and an older state are refused.
+    #[command(after_help = "Example:\n  stack state push shop shop.rescue.json")]
+    Push {
+        /// Of which stack.
+        #[command(flatten)]
+        of: OfStack,
+        /// The file; `-` for standard input
+        file: PathBuf,
+        /// Take it even if it is older, or of another lineage or cloud
+        #[arg(long)]
+        force: bool,
+    },
+    /// Tell whether the state is sound, and what in it has no end
+    #[command(after_help = "Ends with 0 if it is sound, with 1 if it is not.")]
+    Check {
+        /// Of which stack.
+        #[command(flatten)]
+        of: OfStack,
     },
 }
 

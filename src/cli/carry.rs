@@ -6,9 +6,12 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::args::How;
+use super::chronicle::Chronicle;
 use super::environment::Environment;
 use super::error::{Exit, Failure};
+use super::file::word_of;
 use super::plan::show;
+use super::rescue::rescue;
 use super::run::{Run, lineage, who};
 use super::screen::Screen;
 use super::signals;
@@ -49,6 +52,14 @@ pub(super) async fn carry(
     let watch = Stopwatch::start();
     let holder = Holder::new(who(environment), &order.command, run.clock().millis());
     let mut locked = run.store.lock(&holder, &lineage()).await?;
+    if locked.was_torn() {
+        screen.status(|out| {
+            writeln!(
+                out,
+                "The journal ended in half a line, of a run that was killed while it wrote: dropped."
+            )
+        });
+    }
 
     let cloud = run.cloud(Access::Plan);
     // What is to go is known by its records: the file does not matter.
@@ -71,20 +82,33 @@ pub(super) async fn carry(
     }
 
     let parallel = Some(usize::from(how.parallel));
-    let options = Options { parallel, cancel: signals, who: holder.who, command: order.command };
+    let options = Options { parallel, cancel: signals, who: holder.who.clone(), command: order.command };
     let cloud = run.cloud(Access::Write);
     let began = run.clock().elapsed();
+    let source = &run.stack.source;
+    let mut chronicle = Chronicle::begin(&locked, &holder, &plan, source, run.clock()).await?;
     let mut teller = Teller::new(*screen, how.json);
     let mut steps = Vec::new();
     let mut heard = |event: Event| {
         if let Event::StepDone { address, took, .. } = &event {
             steps.push((address.clone(), *took));
         }
+        chronicle.hear(&event);
         teller.tell(&event, run.clock().elapsed().saturating_sub(began), watch.elapsed());
     };
     let outcome = execute(&cloud, run.registry, &mut locked, &plan, options, &mut heard).await;
     teller.end(run.clock().elapsed().saturating_sub(began));
+    let outcome = outcome.map_err(|error| {
+        let sandbox = if run.sandbox { " --sandbox" } else { "" };
+        let pushed_by = format!("stack state push {}{sandbox}", word_of(&source.path));
+        rescue(error, &locked, &run.store, &pushed_by)
+    });
+    let noted = chronicle.end(&locked, outcome.as_ref().map(exit_of)).await;
     let outcome = outcome?;
+    if let Err(error) = noted {
+        let why = Failure::from(error).in_a_line();
+        screen.status(|out| writeln!(out, "The end of this run is not in the history: {why}"));
+    }
 
     let machine = run.sandbox.then(|| watch.elapsed());
     tell_end(screen, run, how, &outcome, &Took { steps: &steps, machine }, locked.state())?;

@@ -11,6 +11,7 @@ use crate::cloud::{CloudError, ErrorSort};
 use crate::plan::Refusal;
 use crate::sandbox::OpenError;
 use crate::stack::{Diagnostic, Source};
+use crate::state::file::FileError;
 use crate::state::store::StoreError;
 
 /// The exit codes, as the table in the help tells them.
@@ -104,6 +105,11 @@ impl Failure {
         Self { drawn, ..Self::refused(format!("{} has {count}", source.path.display())) }
     }
 
+    /// What went wrong and why, in one line.
+    pub fn in_a_line(&self) -> String {
+        std::iter::once(&self.error).chain(&self.causes).map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+
     /// Tells it, for people.
     ///
     /// # Errors
@@ -153,6 +159,9 @@ impl From<StoreError> for Failure {
             }
             StoreError::OtherCloud { .. } => failure(Exit::Conflict)
                 .hint("use the credentials of that account, or another `name` under [stack]; `--sandbox` has states of its own"),
+            StoreError::Newer { .. } | StoreError::Snapshot { source: FileError::Newer { .. }, .. } => {
+                failure(Exit::Failed).hint("nothing was changed; use the version that wrote it, or a newer one")
+            }
             StoreError::Snapshot { .. }
             | StoreError::Line { .. }
             | StoreError::Headless { .. }
@@ -163,6 +172,18 @@ impl From<StoreError> for Failure {
             StoreError::Newer { .. } => failure(Exit::Failed).hint("nothing was changed; use that version"),
             StoreError::Disk { .. } | StoreError::Broken => failure(Exit::Failed),
         }
+    }
+}
+
+fn disk_hint(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            Some("make room there, then run it again")
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Some("make it writable for you, or name another folder by `backend` under [state]")
+        }
+        _ => None,
     }
 }
 

@@ -16,6 +16,12 @@ pub(super) fn path_of(word: &str) -> PathBuf {
     if is_path { PathBuf::from(word) } else { Path::new(FOLDER).join(format!("{word}.toml")) }
 }
 
+/// The word by which a file is meant.
+pub(super) fn word_of(path: &Path) -> String {
+    let name = path.strip_prefix(FOLDER).ok().and_then(|name| name.to_str()?.strip_suffix(".toml"));
+    name.filter(|name| path_of(name) == path).map_or_else(|| path.display().to_string(), str::to_owned)
+}
+
 /// Reads a stack file with its variables. With `lenient` no more than its head must be right.
 pub(super) fn read(of: &OfStack, environment: &Environment, lenient: bool) -> Result<Stack, Failure> {
     let path = path_of(&of.stack);
@@ -55,5 +61,9 @@ mod tests {
         assert_eq!(path_of("shop"), Path::new("stacks/shop.toml"));
         assert_eq!(path_of("shop.toml"), Path::new("shop.toml"));
         assert_eq!(path_of("../shop"), Path::new("../shop"));
+        for word in ["shop", "./shop.toml", "stacks/more/shop.toml", "stacks/x.toml.toml"] {
+            assert_eq!(path_of(&word_of(&path_of(word))), path_of(word));
+        }
+        assert_eq!(word_of(Path::new("stacks/shop.toml")), "shop");
     }
 }

@@ -5,6 +5,7 @@
 
 mod args;
 mod carry;
+mod chronicle;
 mod completions;
 mod destroy;
 mod drift;
@@ -12,10 +13,14 @@ mod environment;
 mod error;
 mod file;
 mod graph;
+mod history;
+mod kept;
 mod kubeconfig;
 mod output;
 mod plan;
 mod reach;
+mod repair;
+mod rescue;
 mod run;
 mod sandbox;
 mod screen;
@@ -66,6 +71,7 @@ fn run(cli: &Cli, environment: &Environment, screen: &Screen) -> Result<Exit, Fa
         Verb::Destroy(args) => destroy::run(screen, global, environment, args),
         Verb::Drift(args) => drift::run(screen, global, environment, args),
         Verb::Output(args) => output::run(screen, global, environment, args),
+        Verb::History(args) => history::run(screen, global, environment, args),
         Verb::State(args) => state::run(screen, global, environment, args),
         Verb::Kubeconfig(args) => kubeconfig::run(screen, global, environment, args),
         Verb::Token(args) => token::run(screen, global, environment, args),

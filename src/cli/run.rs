@@ -146,6 +146,15 @@ pub(super) fn lineage() -> String {
 /// Who runs, for the lock and the journal.
 pub(super) fn who(environment: &Environment) -> String {
     let user = environment.get("USER").or_else(|| environment.get("LOGNAME")).unwrap_or("somebody");
-    let host = environment.get("HOSTNAME").map(|host| format!(" on {host}")).unwrap_or_default();
+    let host = environment.get("HOSTNAME").map(str::to_owned).or_else(host);
+    let host = host.map(|host| format!(" on {host}")).unwrap_or_default();
     format!("{user}{host}, process {}", std::process::id())
+}
+
+/// The name of this machine, where the system has it in a file: shells seldom export theirs.
+fn host() -> Option<String> {
+    let told = ["/proc/sys/kernel/hostname", "/etc/hostname"]
+        .into_iter()
+        .find_map(|path| std::fs::read_to_string(path).ok());
+    told.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }

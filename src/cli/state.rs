@@ -1,16 +1,18 @@
-//! `stack state`: a look into what is recorded.
+//! `stack state`: a look into what is recorded. What mends it is in `repair`.
 
 use serde_json::json;
 
 use super::args::{Global, State as Args, StateVerb};
 use super::environment::Environment;
 use super::error::{Exit, Failure};
+use super::kept::Kept;
 use super::output::unknown;
-use super::run::recorded;
+use super::repair::Hand;
+use super::run::{block_on, recorded};
 use super::screen::Screen;
-use super::view::words::{DIM, YELLOW};
+use super::view::words::{DIM, YELLOW, action_now, count};
 use crate::address::Address;
-use crate::state::{Record, State};
+use crate::state::{Record, State, file};
 
 /// Does what is asked.
 pub(super) fn run(
@@ -19,11 +21,51 @@ pub(super) fn run(
     environment: &Environment,
     args: &Args,
 ) -> Result<Exit, Failure> {
+    let by_hand = |of| Hand { screen, global, environment, of };
     match &args.what {
+        StateVerb::Rm { of, address, yes } => return by_hand(of).remove(address, *yes),
+        StateVerb::Mv { of, from, to } => return by_hand(of).rename(from, to),
+        StateVerb::Push { of, file, force } => return by_hand(of).push(file, *force),
+        StateVerb::Pull { of } => pull(screen, &recorded(of, global, environment)?)?,
+        StateVerb::Check { of } => check(screen, &Kept::of(of, global, environment)?)?,
         StateVerb::List { of, json } => list(screen, &recorded(of, global, environment)?, *json)?,
         StateVerb::Show { of, address } => show(screen, &recorded(of, global, environment)?, address)?,
     }
     Ok(Exit::Done)
+}
+
+fn pull(screen: &Screen, state: &State) -> Result<(), Failure> {
+    let bytes = file::write(state).map_err(|error| Failure::of(Exit::Failed, &error))?;
+    screen.answer(|out| out.write_all(&bytes))
+}
+
+/// What cannot be read or is not sound is an error, and that is the answer.
+fn check(screen: &Screen, kept: &Kept) -> Result<(), Failure> {
+    let checked = block_on(false, async {
+        let (store, state) = kept.state().await?;
+        // Of every run it can be told what it was.
+        store.runs(usize::MAX).await?;
+        Ok::<_, Failure>(state)
+    })??;
+    let Some(state) = checked else {
+        return screen.answer(|out| writeln!(out, "Nothing was made of the stack {} yet.", kept.name));
+    };
+    let (resources, name) = (count(state.records.len(), "resource"), &kept.name);
+    screen.answer(|out| {
+        let (serial, format) = (state.serial, state.format);
+        writeln!(out, "The state of {name} is sound: {resources}, serial {serial}, format {format}.")?;
+        for (address, record) in &state.records {
+            if let Some(open) = &record.open {
+                let doing = action_now(open.action);
+                writeln!(out, "  {address}: {doing} it has no end; the next run looks it up")?;
+            }
+            if !record.deposed.is_empty() {
+                let earlier = count(record.deposed.len(), "earlier object");
+                writeln!(out, "  {address}: {earlier} to delete; the next run does")?;
+            }
+        }
+        Ok(())
+    })
 }
 
 fn list(screen: &Screen, state: &State, as_json: bool) -> Result<(), Failure> {

@@ -142,7 +142,8 @@ mod tests {
 
     fn state() -> State {
         let mut state = State::new("shop", "sandbox", "lineage");
-        for (name, needs) in [("cluster.edge", ""), ("cluster.edge/role", ""), ("route.cart", "cluster.edge")] {
+        for (name, needs) in [("cluster.edge", ""), ("cluster.edge/role", ""), ("route.cart", "cluster.edge")]
+        {
             let edge = |to| Edge { to: address(to), sort: Sort::Inside };
             let edges = Some(needs).filter(|to| !to.is_empty()).map(edge).into_iter().collect();
             let (kind, place) = ("kind".to_owned(), Place::default());

@@ -103,7 +103,7 @@ fn words(command: &str) -> Vec<String> {
 
 /// Takes out what differs from run to run.
 fn same_everywhere(said: &str, folder: &Path) -> String {
-    let mut said = said.replace(&folder.display().to_string(), "[FOLDER]");
+    let mut said = without_moments(&said.replace(&folder.display().to_string(), "[FOLDER]"));
     let mark = " of simulated time, in ";
     let mut from = 0;
     while let Some(found) = said[from..].find(mark) {
@@ -113,6 +113,20 @@ fn same_everywhere(said: &str, folder: &Path) -> String {
         from = start;
     }
     said
+}
+
+/// `[MOMENT]` in the place of each `2026-11-27T16:10:04Z`.
+fn without_moments(said: &str) -> String {
+    const LIKE: &[u8] = b"0000-00-00T00:00:00Z";
+    let is_like = |(sign, like): (&u8, &u8)| if *like == b'0' { sign.is_ascii_digit() } else { sign == like };
+    let (mut out, mut rest) = (String::new(), said);
+    while let Some(sign) = rest.chars().next() {
+        let moment = rest.as_bytes().get(..LIKE.len()).filter(|text| text.iter().zip(LIKE).all(is_like));
+        let length = moment.map_or(sign.len_utf8(), <[u8]>::len);
+        out.push_str(if moment.is_some() { "[MOMENT]" } else { &rest[..length] });
+        rest = &rest[length..];
+    }
+    out
 }
 
 fn lines(text: &str) -> Vec<&str> {

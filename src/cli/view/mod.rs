@@ -3,6 +3,7 @@
 pub mod bars;
 pub mod drift;
 pub mod fields;
+pub mod history;
 pub mod json;
 pub mod plan;
 pub mod progress;

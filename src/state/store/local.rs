@@ -64,6 +64,49 @@ impl Folder {
         Ok(lock)
     }
 
+    /// Keeps a file that is never written again. One that is there already stays.
+    pub(super) fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.0.join(name);
+        if path.exists() {
+            return Ok(());
+        }
+        let folder = path.parent().unwrap_or(&self.0);
+        std::fs::create_dir_all(folder).map_err(disk("cannot make", folder))?;
+        replace(folder, &path, bytes).map_err(disk("cannot write", &path))
+    }
+
+    /// What was kept; none if there is no such file.
+    pub(super) fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        read_if_there(&self.0.join(name))
+    }
+
+    /// The names of the files in a folder; none if there is no such folder.
+    pub(super) fn names(&self, under: &str) -> Result<Vec<String>, StoreError> {
+        let path = self.0.join(under);
+        let entries = match std::fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(disk("cannot read", &path)(error)),
+        };
+        let name = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+        entries.map(|entry| entry.map(name).map_err(disk("cannot read", &path))).collect()
+    }
+
+    /// Who has the lock now, if anybody.
+    pub(super) fn holder(&self) -> Result<Option<Holder>, StoreError> {
+        let path = self.0.join(LOCK);
+        let lock = match File::open(&path) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(disk("cannot open", &path)(error)),
+        };
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(Self::read_holder(&path))),
+            Err(TryLockError::Error(source)) => Err(disk("cannot look at", &path)(source)),
+        }
+    }
+
     /// Who has the lock, as far as they have written it yet.
     fn read_holder(lock: &Path) -> Holder {
         let text = std::fs::read_to_string(lock).unwrap_or_default();
@@ -89,6 +132,10 @@ impl Drop for Held {
 impl Held {
     fn path(&self, name: &str) -> PathBuf {
         self.folder.0.join(name)
+    }
+
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// Cuts the journal to this length.

@@ -2,13 +2,15 @@
 //!
 //! Entries are folded into the state at once and queued as bytes (`line`, `seal`); `commit` makes what is queued
 //! durable in one write, and one write is in flight at most: what is appended meanwhile is the next batch. Whoever
-//! depends on an entry waits until `durable` has reached its number. Entries become durable in their order.
+//! depends on an entry waits until `durable` has reached its number. Entries become durable in their order. History and
+//! repair are in `past`.
 
 mod error;
 mod holder;
 mod line;
 mod load;
 mod local;
+mod past;
 mod seal;
 
 #[cfg(test)]
@@ -47,6 +49,13 @@ impl Store {
     pub fn open(folder: &Path, stack: &str, cloud: &str) -> Self {
         let backend = Backend::Local(local::Folder(folder.join(stack)));
         Self { backend, seal: Seal, stack: stack.to_owned(), cloud: cloud.to_owned() }
+    }
+
+    /// The folder that it is in, if it is in one.
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.backend {
+            Backend::Local(folder) => Some(&folder.0),
+        }
     }
 
     /// The state as it is, without the lock; none if nothing was ever made.

@@ -49,7 +49,8 @@ pub fn copy_examples(to: &Path) {
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("stacks"), &to.join("stacks"));
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("the folder is made");
     for entry in std::fs::read_dir(from).expect("the folder reads").flatten() {
         let (path, to) = (entry.path(), to.join(entry.file_name()));

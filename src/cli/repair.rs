@@ -1,0 +1,227 @@
+//! `stack state rm`, `mv` and `push`: mends the recorded state by hand. Nothing changes in the cloud.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use super::args::{Global, OfStack};
+use super::chronicle::Chronicle;
+use super::environment::Environment;
+use super::error::{Exit, Failure};
+use super::kept::Kept;
+use super::output::unknown;
+use super::rescue::rescue;
+use super::run::{block_on, lineage, who};
+use super::screen::Screen;
+use super::view::words::{DIM, count};
+use crate::address::Address;
+use crate::change::Action;
+use crate::clock::Clock;
+use crate::state::history::{StepEnd, Trodden};
+use crate::state::journal::Entry;
+use crate::state::repair::{Refused, forget, may_replace, rename};
+use crate::state::store::{Holder, Locked, Store, StoreError};
+use crate::state::{State, repair};
+
+/// Who mends what.
+pub(super) struct Hand<'a> {
+    pub(super) screen: &'a Screen,
+    pub(super) global: &'a Global,
+    pub(super) environment: &'a Environment,
+    pub(super) of: &'a OfStack,
+}
+
+impl Hand<'_> {
+    /// Takes resources out of the state.
+    pub(super) fn remove(&self, address: &Address, yes: bool) -> Result<Exit, Failure> {
+        block_on(false, async {
+            let mut mended = self.lock(&format!("state rm {address}")).await?;
+            let entries =
+                forget(mended.locked.state(), address).map_err(|why| refused(why, mended.locked.state()))?;
+            let covered = |known: &&Address| address.covers(known);
+            let gone: Vec<Address> = mended.locked.state().records.keys().filter(covered).cloned().collect();
+            let stays = stays(mended.locked.state(), address);
+            self.screen.status(|out| {
+                writeln!(out, "This is forgotten, and stays in the cloud:")?;
+                stays.iter().try_for_each(|line| writeln!(out, "  {line}"))
+            });
+            if !yes {
+                self.screen.ask(&format!("Forget {}", count(gone.len(), "resource"))).await?;
+            }
+            mended.note(&gone, Action::Forget).await?;
+            mended.write(&entries).await?;
+            self.screen.answer(|out| writeln!(out, "Forgot {}.", count(gone.len(), "resource")))?;
+            Ok(Exit::Done)
+        })?
+    }
+
+    /// Gives resources another address.
+    pub(super) fn rename(&self, from: &Address, to: &Address) -> Result<Exit, Failure> {
+        block_on(false, async {
+            let mut mended = self.lock(&format!("state mv {from} {to}")).await?;
+            let entries =
+                rename(mended.locked.state(), from, to).map_err(|why| refused(why, mended.locked.state()))?;
+            let moved: Vec<Address> = entries
+                .iter()
+                .filter_map(|entry| match entry {
+                    Entry::Moved { to, .. } => Some(to.clone()),
+                    _ => None,
+                })
+                .collect();
+            mended.note(&moved, Action::Update).await?;
+            mended.write(&entries).await?;
+            self.screen.answer(|out| writeln!(out, "Moved {} to {to}.", count(moved.len(), "resource")))?;
+            Ok(Exit::Done)
+        })?
+    }
+
+    /// Takes a file as the state.
+    pub(super) fn push(&self, path: &Path, force: bool) -> Result<Exit, Failure> {
+        block_on(false, async {
+            let kept = Kept::of(self.of, self.global, self.environment)?;
+            let place = path.display().to_string();
+            let taken = kept.store("").open_snapshot(&place, read(path)?)?;
+            taken.check().map_err(StoreError::Unsound)?;
+            // The cloud of a state that is not there, or cannot be read any more, is that of the file.
+            let cloud = match kept.state().await {
+                Ok((_, Some(state))) => state.cloud,
+                Err(error) if !force => {
+                    return Err(Failure::from(error).hint("`--force` takes the file instead"));
+                }
+                Ok((_, None)) | Err(_) => taken.cloud.clone(),
+            };
+            let command = format!("state push {place}{}", if force { " --force" } else { "" });
+            let mut mended = self.lock_in(kept.store(&cloud), &command).await?;
+            let ours = mended.locked.state();
+            let is_new = ours.serial == 0 && ours.seq == 0;
+            if !is_new && !force {
+                may_replace(ours, &taken).map_err(|why| {
+                    refused(why, ours)
+                        .because(format!("{place} would take the place of the state of {}", kept.name))
+                        .hint("nothing was changed; `--force` takes it all the same")
+                })?;
+            } else if taken.stack != kept.name && !force {
+                return Err(Failure::refused(format!("{place} is the state of {}", taken.stack))
+                    .hint(format!("`--force` takes it as the state of {}", kept.name)));
+            }
+            let taken = State { stack: kept.name.clone(), cloud, ..taken };
+            mended.begin().await?;
+            let replaced = mended.locked.replace(taken).await;
+            mended.end(replaced).await?;
+            let state = mended.locked.state();
+            let (resources, serial) = (count(state.records.len(), "resource"), state.serial);
+            self.screen.answer(|out| {
+                writeln!(out, "The state of {} is that of {place}: {resources}, serial {serial}.", kept.name)
+            })?;
+            Ok(Exit::Done)
+        })?
+    }
+
+    async fn lock(&self, command: &str) -> Result<Mended, Failure> {
+        let kept = Kept::of(self.of, self.global, self.environment)?;
+        let (store, state) = kept.state().await?;
+        if state.is_none() {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("nothing was made of the stack {} yet", kept.name),
+            ));
+        }
+        self.lock_in(store, command).await
+    }
+
+    async fn lock_in(&self, store: Store, command: &str) -> Result<Mended, Failure> {
+        let clock = Clock::system(1);
+        let holder = Holder::new(who(self.environment), command, clock.millis());
+        let locked = store.lock(&holder, &lineage()).await?;
+        let sandbox = if self.global.sandbox { " --sandbox" } else { "" };
+        let pushed_by = format!("stack state push {}{sandbox}", self.of.stack);
+        Ok(Mended { locked, store, holder, clock, pushed_by, chronicle: None })
+    }
+}
+
+/// A state that is being mended.
+struct Mended {
+    locked: Locked,
+    store: Store,
+    holder: Holder,
+    clock: Clock,
+    pushed_by: String,
+    chronicle: Option<Chronicle>,
+}
+
+impl Mended {
+    async fn begin(&mut self) -> Result<(), Failure> {
+        self.chronicle = Some(Chronicle::by_hand(&self.locked, &self.holder, self.clock).await?);
+        Ok(())
+    }
+
+    /// Notes in the history what is about to be done.
+    async fn note(&mut self, addresses: &[Address], action: Action) -> Result<(), Failure> {
+        self.begin().await?;
+        for address in addresses {
+            let (address, end) = (address.clone(), StepEnd::Done);
+            let step = Trodden { address, action, end, took_ms: None, error: None };
+            self.chronicle.iter_mut().for_each(|chronicle| chronicle.note(step.clone()));
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, entries: &[Entry]) -> Result<(), Failure> {
+        let (at, who, command) = (self.clock.millis(), self.holder.who.clone(), self.holder.command.clone());
+        let run = Entry::Run { at, who, command };
+        let written = match self.locked.append(&[run]).and_then(|()| self.locked.append(entries)) {
+            Ok(()) => self.locked.snapshot().await,
+            Err(error) => Err(error),
+        };
+        self.end(written).await
+    }
+
+    async fn end(&mut self, written: Result<(), StoreError>) -> Result<(), Failure> {
+        let written = written.map_err(|error| rescue(error, &self.locked, &self.store, &self.pushed_by));
+        if let Some(chronicle) = self.chronicle.take() {
+            let noted = chronicle.end(&self.locked, written.as_ref().map(|()| Exit::Done)).await;
+            written?;
+            return Ok(noted?);
+        }
+        written
+    }
+}
+
+/// What there is in the cloud of what is forgotten.
+fn stays(state: &State, address: &Address) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (known, record) in state.records.iter().filter(|(known, _)| address.covers(known)) {
+        let objects = record.current.iter().chain(&record.deposed);
+        let line = |id: &str| format!("{known}  {DIM}{}{DIM:#}  {id}", record.kind);
+        lines.extend(objects.map(|object| line(&object.id)));
+        if let (None, Some(open)) = (&record.current, &record.open) {
+            lines.push(line(&format!("unknown: a {:?} has no end", open.action).to_lowercase()));
+        }
+    }
+    lines
+}
+
+fn refused(why: Refused, state: &State) -> Failure {
+    match &why {
+        Refused::Unknown(address) => {
+            unknown("resource", address.as_str(), state.records.keys().map(Address::as_str))
+        }
+        Refused::Other { .. } | Refused::Older { .. } => Failure::of(Exit::Conflict, &why),
+        repair::Refused::Taken(_) | Refused::Section { .. } | Refused::Address(_) => {
+            Failure::of(Exit::Refused, &why)
+        }
+    }
+}
+
+/// A file, or standard input for `-`.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().lock().read_to_end(&mut bytes).map(drop)
+    } else {
+        std::fs::read(path).map(|all| bytes = all)
+    };
+    read.map_err(|error| {
+        Failure::refused(format!("cannot read {}", path.display())).because(error.to_string())
+    })?;
+    Ok(bytes)
+}

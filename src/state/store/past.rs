@@ -1,0 +1,170 @@
+//! What was, kept beside the state: history, the stack files that were applied, and what is to be taken as the state
+//! instead. What it means is in `history` and `repair`.
+
+use super::{Backend, Holder, Keeper, Locked, Store, StoreError};
+use crate::state::history::{self, Begun, Ended, Run};
+use crate::state::{State, file};
+
+/// The folder of history.
+const RUNS: &str = "history";
+/// The folder of stack files.
+const FILES: &str = "history/files";
+/// How a run began, and how it ended.
+const BEGUN: &str = "begun.json";
+const ENDED: &str = "ended.json";
+
+impl Locked {
+    /// Keeps how a run begins, and the stack file that it is about.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub async fn begin_history(&self, begun: &Begun, text: Option<&str>) -> Result<(), StoreError> {
+        if let (Some(file), Some(text)) = (&begun.file, text) {
+            let name = format!("{FILES}/{}.toml", file.sha256);
+            self.keep(&name, text.as_bytes().to_vec()).await?;
+        }
+        self.keep(&format!("{RUNS}/{}.{BEGUN}", begun.name()), history::write(begun)).await
+    }
+
+    /// Keeps how a run ended.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn end_history(&self, begun: &Begun, ended: &Ended) -> Result<(), StoreError> {
+        self.keep(&format!("{RUNS}/{}.{ENDED}", begun.name()), history::write(ended)).await
+    }
+
+    /// Keeps what is never written again: what is there already under the name is the same.
+    async fn keep(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
+        let bytes = self.seal.file(bytes);
+        match &self.keeper {
+            Keeper::Local(held) => held.folder().keep(name, &bytes),
+        }
+    }
+
+    /// The whole state as a snapshot would be, for a file elsewhere.
+    ///
+    /// # Errors
+    /// It cannot be made into bytes.
+    pub fn rescued(&self) -> Result<Vec<u8>, StoreError> {
+        let place = "the rescue file".to_owned();
+        let bytes = file::write(&self.state).map_err(|source| StoreError::Snapshot { place, source })?;
+        Ok(self.seal.file(bytes))
+    }
+
+    /// Takes another state in the place of this one, as the newest that there is.
+    ///
+    /// # Errors
+    /// It is not sound, or cannot be written.
+    pub async fn replace(&mut self, taken: State) -> Result<(), StoreError> {
+        self.flush().await?;
+        let (serial, seq) = (taken.serial.max(self.state.serial), taken.seq.max(self.state.seq));
+        self.state = State { serial, seq, ..taken };
+        self.durable = seq;
+        self.snapshot().await
+    }
+}
+
+impl Store {
+    /// A snapshot that is kept elsewhere: what `rescued` gave, or the plain state.
+    ///
+    /// # Errors
+    /// It is no state, or a newer one.
+    pub fn open_snapshot(&self, place: &str, bytes: Vec<u8>) -> Result<State, StoreError> {
+        let plain = match file::read(&bytes) {
+            Ok(state) => return Ok(state),
+            Err(source) => StoreError::Snapshot { place: place.to_owned(), source },
+        };
+        let opened = self.seal.open_file(bytes).ok_or(plain)?;
+        file::read(&opened).map_err(|source| StoreError::Snapshot { place: place.to_owned(), source })
+    }
+
+    /// How many runs there were.
+    ///
+    /// # Errors
+    /// They cannot be listed.
+    pub async fn count_runs(&self) -> Result<usize, StoreError> {
+        Ok(self.run_names().await?.len())
+    }
+
+    /// The newest runs, the newest first.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn runs(&self, most: usize) -> Result<Vec<Run>, StoreError> {
+        let names = self.run_names().await?;
+        let mut runs = Vec::new();
+        for (at, name) in names.iter().enumerate().rev().take(most) {
+            runs.push(self.run_of(at + 1, name).await?);
+        }
+        Ok(runs)
+    }
+
+    /// A run by its number; none if there were not so many.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn run(&self, number: usize) -> Result<Option<Run>, StoreError> {
+        let names = self.run_names().await?;
+        match number.checked_sub(1).and_then(|at| names.get(at)) {
+            Some(name) => self.run_of(number, name).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The text of a stack file by its digest.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn stack_file(&self, sha256: &str) -> Result<Option<String>, StoreError> {
+        let kept = self.kept(&format!("{FILES}/{sha256}.toml")).await?;
+        Ok(kept.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// The names of all runs, the oldest first.
+    async fn run_names(&self) -> Result<Vec<String>, StoreError> {
+        let all = match &self.backend {
+            Backend::Local(folder) => folder.names(RUNS)?,
+        };
+        let suffix = format!(".{BEGUN}");
+        let mut names: Vec<String> =
+            all.iter().filter_map(|name| Some(name.strip_suffix(suffix.as_str())?.to_owned())).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    async fn run_of(&self, number: usize, name: &str) -> Result<Run, StoreError> {
+        let read = async |part: &str| {
+            let place = format!("{RUNS}/{name}.{part}");
+            Ok((self.kept(&place).await?, place))
+        };
+        let unusable = |(place, source)| StoreError::Snapshot { place, source };
+        let (begun, place) = read(BEGUN).await?;
+        let begun = begun.unwrap_or_default();
+        let begun: Begun = history::read(&begun).map_err(|source| unusable((place, source)))?;
+        let (ended, place) = read(ENDED).await?;
+        let ended = ended.map(|bytes| history::read::<Ended>(&bytes)).transpose();
+        Ok(Run { number, begun, ended: ended.map_err(|source| unusable((place, source)))? })
+    }
+
+    async fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let kept = match &self.backend {
+            Backend::Local(folder) => folder.kept(name)?,
+        };
+        let open = |bytes| {
+            let sealed = || StoreError::Snapshot { place: name.to_owned(), source: file::FileError::Sealed };
+            self.seal.open_file(bytes).ok_or_else(sealed)
+        };
+        kept.map(open).transpose()
+    }
+
+    /// The run that has the lock now, as far as it can be told.
+    ///
+    /// # Errors
+    /// The lock cannot be looked at.
+    pub async fn holder(&self) -> Result<Option<Holder>, StoreError> {
+        match &self.backend {
+            Backend::Local(folder) => folder.holder(),
+        }
+    }
+}
