@@ -167,10 +167,15 @@ impl From<StoreError> for Failure {
             | StoreError::Headless { .. }
             | StoreError::History { .. }
             | StoreError::Unsound(_) => {
-                failure(Exit::Failed).hint("nothing was changed; take the file from a backup, or tell us how it came about")
+                failure(Exit::Failed)
+                    .hint("nothing was changed; take the file from a backup")
+                    .hint("`stack state push STACK FILE --force` takes what `stack state pull` printed before")
             }
-            StoreError::Newer { .. } => failure(Exit::Failed).hint("nothing was changed; use that version"),
-            StoreError::Disk { .. } | StoreError::Broken => failure(Exit::Failed),
+            StoreError::Disk { source, .. } => match disk_hint(source.kind()) {
+                Some(hint) => failure(Exit::Failed).hint(hint),
+                None => failure(Exit::Failed),
+            },
+            StoreError::Broken => failure(Exit::Failed),
         }
     }
 }

@@ -16,11 +16,11 @@ use super::view::words::{DIM, count};
 use crate::address::Address;
 use crate::change::Action;
 use crate::clock::Clock;
+use crate::state::State;
 use crate::state::history::{StepEnd, Trodden};
 use crate::state::journal::Entry;
 use crate::state::repair::{Refused, forget, may_replace, rename};
 use crate::state::store::{Holder, Locked, Store, StoreError};
-use crate::state::{State, repair};
 
 /// Who mends what.
 pub(super) struct Hand<'a> {
@@ -45,7 +45,7 @@ impl Hand<'_> {
                 stays.iter().try_for_each(|line| writeln!(out, "  {line}"))
             });
             if !yes {
-                self.screen.ask(&format!("Forget {}", count(gone.len(), "resource"))).await?;
+                self.ask(&format!("Forget {}?", count(gone.len(), "resource"))).await?;
             }
             mended.note(&gone, Action::Forget).await?;
             mended.write(&entries).await?;
@@ -81,39 +81,44 @@ impl Hand<'_> {
             let place = path.display().to_string();
             let taken = kept.store("").open_snapshot(&place, read(path)?)?;
             taken.check().map_err(StoreError::Unsound)?;
-            // The cloud of a state that is not there, or cannot be read any more, is that of the file.
-            let cloud = match kept.state().await {
-                Ok((_, Some(state))) => state.cloud,
-                Err(error) if !force => {
-                    return Err(Failure::from(error).hint("`--force` takes the file instead"));
-                }
-                Ok((_, None)) | Err(_) => taken.cloud.clone(),
-            };
             let command = format!("state push {place}{}", if force { " --force" } else { "" });
-            let mut mended = self.lock_in(kept.store(&cloud), &command).await?;
-            let ours = mended.locked.state();
-            let is_new = ours.serial == 0 && ours.seq == 0;
-            if !is_new && !force {
-                may_replace(ours, &taken).map_err(|why| {
-                    refused(why, ours)
-                        .because(format!("{place} would take the place of the state of {}", kept.name))
-                        .hint("nothing was changed; `--force` takes it all the same")
-                })?;
-            } else if taken.stack != kept.name && !force {
-                return Err(Failure::refused(format!("{place} is the state of {}", taken.stack))
-                    .hint(format!("`--force` takes it as the state of {}", kept.name)));
+            // The cloud of a state that is not there, or cannot be read any more, is that of the file.
+            let (cloud, is_readable) = match kept.state().await {
+                Ok((_, Some(state))) => (state.cloud, true),
+                Ok((_, None)) => (taken.cloud.clone(), true),
+                Err(_) if force => (taken.cloud.clone(), false),
+                Err(error) => return Err(Failure::from(error).hint("`--force` takes the file instead")),
+            };
+            let store = kept.store(&cloud);
+            let unread = if is_readable { None } else { Some(taken.clone()) };
+            let mut mended = self.lock_in(store, &command, unread).await?;
+            if !force {
+                may_push(mended.locked.state(), &taken, &place, &kept.name)?;
             }
+            let aside = if force { mended.locked.set_aside().await? } else { Vec::new() };
             let taken = State { stack: kept.name.clone(), cloud, ..taken };
             mended.begin().await?;
             let replaced = mended.locked.replace(taken).await;
             mended.end(replaced).await?;
             let state = mended.locked.state();
             let (resources, serial) = (count(state.records.len(), "resource"), state.serial);
+            if !aside.is_empty() {
+                self.screen.status(|out| writeln!(out, "What was there is in {}.", aside.join(" and ")));
+            }
             self.screen.answer(|out| {
                 writeln!(out, "The state of {} is that of {place}: {resources}, serial {serial}.", kept.name)
             })?;
             Ok(Exit::Done)
         })?
+    }
+
+    async fn ask(&self, question: &str) -> Result<(), Failure> {
+        self.screen.ask(question).await.map_err(|mut failure| {
+            // There is no plan that would show it.
+            failure.hints.truncate(usize::from(failure.exit == Exit::Refused));
+            failure.hints.iter_mut().for_each(|hint| "`--yes` does it without asking".clone_into(hint));
+            failure
+        })
     }
 
     async fn lock(&self, command: &str) -> Result<Mended, Failure> {
@@ -125,13 +130,17 @@ impl Hand<'_> {
                 format!("nothing was made of the stack {} yet", kept.name),
             ));
         }
-        self.lock_in(store, command).await
+        self.lock_in(store, command, None).await
     }
 
-    async fn lock_in(&self, store: Store, command: &str) -> Result<Mended, Failure> {
+    /// Takes the lock; with a state, for one that takes the place of what cannot be read.
+    async fn lock_in(&self, store: Store, command: &str, unread: Option<State>) -> Result<Mended, Failure> {
         let clock = Clock::system(1);
         let holder = Holder::new(who(self.environment), command, clock.millis());
-        let locked = store.lock(&holder, &lineage()).await?;
+        let locked = match unread {
+            Some(state) => store.lock_unread(&holder, state).await?,
+            None => store.lock(&holder, &lineage()).await?,
+        };
         let sandbox = if self.global.sandbox { " --sandbox" } else { "" };
         let pushed_by = format!("stack state push {}{sandbox}", self.of.stack);
         Ok(Mended { locked, store, holder, clock, pushed_by, chronicle: None })
@@ -186,6 +195,27 @@ impl Mended {
     }
 }
 
+/// Whether a file may be taken as the state of a stack without force.
+fn may_push(kept: &State, taken: &State, place: &str, stack: &str) -> Result<(), Failure> {
+    let is_new = kept.serial == 0 && kept.seq == 0;
+    if is_new && taken.stack != stack {
+        return Err(Failure::refused(format!("{place} is the state of {}", taken.stack))
+            .hint(format!("`--force` takes it as the state of {stack}")));
+    }
+    if is_new {
+        return Ok(());
+    }
+    may_replace(kept, taken).map_err(|why| {
+        let failure = refused(why, kept);
+        Failure {
+            error: format!("{place} is not taken as the state of {stack}"),
+            causes: vec![failure.error],
+            ..failure
+        }
+        .hint("nothing was changed; `--force` takes it all the same")
+    })
+}
+
 /// What there is in the cloud of what is forgotten.
 fn stays(state: &State, address: &Address) -> Vec<String> {
     let mut lines = Vec::new();
@@ -206,9 +236,7 @@ fn refused(why: Refused, state: &State) -> Failure {
             unknown("resource", address.as_str(), state.records.keys().map(Address::as_str))
         }
         Refused::Other { .. } | Refused::Older { .. } => Failure::of(Exit::Conflict, &why),
-        repair::Refused::Taken(_) | Refused::Section { .. } | Refused::Address(_) => {
-            Failure::of(Exit::Refused, &why)
-        }
+        Refused::Taken(_) | Refused::Section { .. } | Refused::Address(_) => Failure::of(Exit::Refused, &why),
     }
 }
 

@@ -75,6 +75,21 @@ impl Folder {
         replace(folder, &path, bytes).map_err(disk("cannot write", &path))
     }
 
+    /// Copies the snapshot and the journal to names that nothing has yet.
+    pub(super) fn set_aside(&self) -> Result<Vec<String>, StoreError> {
+        let mut names = Vec::new();
+        for name in [SNAPSHOT, JOURNAL] {
+            let Some(bytes) = read_if_there(&self.0.join(name))?.filter(|bytes| !bytes.is_empty()) else {
+                continue;
+            };
+            let mut numbers = (1..).map(|number| self.0.join(format!("{name}.{number}")));
+            let free = numbers.find(|path| !path.exists()).expect("numbers do not end");
+            replace(&self.0, &free, &bytes).map_err(disk("cannot write", &free))?;
+            names.push(free.display().to_string());
+        }
+        Ok(names)
+    }
+
     /// What was kept; none if there is no such file.
     pub(super) fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         read_if_there(&self.0.join(name))

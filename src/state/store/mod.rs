@@ -85,16 +85,20 @@ impl Store {
             }
         };
         let state = loaded.state.unwrap_or_else(|| State::new(&self.stack, &self.cloud, lineage));
-        Ok(Locked {
+        Ok(self.locked(keeper, state, loaded.torn))
+    }
+
+    fn locked(&self, keeper: Keeper, state: State, torn: bool) -> Locked {
+        Locked {
             durable: state.seq,
             state,
-            torn: loaded.torn,
+            torn,
             keeper,
             seal: self.seal.clone(),
             queue: Vec::new(),
             in_flight: None,
             broken: false,
-        })
+        }
     }
 
     fn load(&self, kept: load::Kept) -> Result<Loaded, StoreError> {

@@ -52,6 +52,16 @@ impl Locked {
         Ok(self.seal.file(bytes))
     }
 
+    /// Keeps what is there as it is under another name, before it is replaced. The names.
+    ///
+    /// # Errors
+    /// It cannot be copied.
+    pub async fn set_aside(&self) -> Result<Vec<String>, StoreError> {
+        match &self.keeper {
+            Keeper::Local(held) => held.folder().set_aside(),
+        }
+    }
+
     /// Takes another state in the place of this one, as the newest that there is.
     ///
     /// # Errors
@@ -66,6 +76,17 @@ impl Locked {
 }
 
 impl Store {
+    /// Takes the lock for a state that takes the place of what is there, whatever that is. Nothing is read.
+    ///
+    /// # Errors
+    /// Another run has it.
+    pub async fn lock_unread(&self, holder: &Holder, state: State) -> Result<Locked, StoreError> {
+        let keeper = match &self.backend {
+            Backend::Local(folder) => Keeper::Local(folder.lock(&self.stack, holder)?),
+        };
+        Ok(self.locked(keeper, state, false))
+    }
+
     /// A snapshot that is kept elsewhere: what `rescued` gave, or the plain state.
     ///
     /// # Errors
