@@ -15,15 +15,11 @@ use crate::state::history::{Ended, Ending, Run, StepEnd, Trodden};
 pub fn line(out: &mut dyn Write, run: &Run, goes_on: bool, width: usize) -> io::Result<()> {
     let (word, style) = word_of(run, goes_on);
     let when = time(run.begun.at);
-    let took = run.ended.as_ref().map(|ended| duration(took(ended))).unwrap_or_default();
-    let command = fit(&run.begun.command, width.saturating_sub(48));
-    writeln!(
-        out,
-        "{:>4}  {when}  {style}{word:<11}{style:#}  {took:>6}  {BOLD}{command}{BOLD:#}",
-        run.number
-    )?;
-    let who = &run.begun.who;
-    writeln!(out, "      {DIM}{}{DIM:#}", fit(&format!("{}; by {who}", counts(run)), width.saturating_sub(6)))
+    let command = fit(&run.begun.command, width.saturating_sub(41));
+    writeln!(out, "{:>4}  {when}  {style}{word:<11}{style:#}  {BOLD}{command}{BOLD:#}", run.number)?;
+    let took = run.ended.as_ref().map(|ended| format!(" in {}", duration(took(ended)))).unwrap_or_default();
+    let what = format!("{}{took}; by {}", counts(run), run.begun.who);
+    writeln!(out, "      {DIM}{}{DIM:#}", fit(&what, width.saturating_sub(6)))
 }
 
 /// Everything about one run.
