@@ -90,6 +90,11 @@ pub enum Reason {
     Removed,
     /// It is left over from an earlier replacement.
     Deposed,
+    /// It was not made by this stack and stands on something that goes.
+    Foreign {
+        /// On what.
+        on: Address,
+    },
 }
 
 impl fmt::Display for Reason {
@@ -107,6 +112,7 @@ impl fmt::Display for Reason {
             Self::Destroy => f.write_str("the stack is destroyed"),
             Self::Removed => f.write_str("the stack file says so under [removed]"),
             Self::Deposed => f.write_str("left over from an earlier replacement"),
+            Self::Foreign { on } => write!(f, "not made by this stack; needs {on}, which goes"),
         }
     }
 }

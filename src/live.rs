@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::address::Address;
+use crate::graph::Place;
 
 /// What was found in the cloud.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +14,10 @@ pub struct Live {
     pub found: BTreeMap<Address, Seen>,
     /// Changes that were tried out, where a cloud can do that; what is not here was not tried.
     pub tried: BTreeMap<Address, Tried>,
+    /// What others have in the clusters that were searched, and that a controller serves there.
+    pub guests: Vec<Guest>,
+    /// The clusters that were to be searched and could not be, and why.
+    pub unsearched: Vec<(String, String)>,
 }
 
 /// A change that was tried out and not carried out.
@@ -38,6 +43,35 @@ pub enum Trial<S = Json> {
     Fixed(Vec<String>),
     /// Nobody knows; why.
     Untried(String),
+}
+
+/// An object of somebody else that holds something in the cloud as long as it lives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guest {
+    /// Its cluster, as specs of objects name it.
+    pub cluster: Json,
+    /// The account and region of the cluster.
+    pub place: Place,
+    /// Version and kind, such as `networking.k8s.io/v1` and `Ingress`.
+    pub sort: [String; 2],
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The uid of this very object.
+    pub uid: String,
+    /// The name of the controller that serves it; empty for the cluster itself.
+    pub controller: String,
+    /// The name of its GatewayClass, where it has one.
+    pub class: String,
+    /// Namespaces and names of the Gateways that it hangs on, of a route.
+    pub parents: Vec<[String; 2]>,
+    /// Who looks after it, in words: `Helm release team-a/web`.
+    pub owner: String,
+    /// The lineage of the state that made it, if another stack did.
+    pub lineage: Option<String>,
+    /// What it holds, each in words: `load balancer web-123.elb.us-west-2.amazonaws.com`.
+    pub holds: Vec<String>,
 }
 
 /// What was found of one resource.

@@ -109,7 +109,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   stack destroy shop
-  stack destroy shop --target route.cart --yes")]
+  stack destroy shop --target route.cart --yes
+  stack destroy shop --include-foreign     and what others have in its clusters")]
     Destroy(Destroy),
     /// Tell what was changed in the cloud since the last `up`; only reads
     #[command(after_help = "\
@@ -195,6 +196,21 @@ pub struct Plan {
     /// Save the plan
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// What it may do beside.
+    #[command(flatten)]
+    pub leave: Leave,
+}
+
+/// What a plan may do beside what was wanted.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Leave {
+    /// Delete Gateways, routes, Ingresses and Services of others that would be stuck
+    ///
+    /// What the controllers and clusters of the stack serve and the stack did not make holds load balancers and
+    /// Lattice services that nobody could take away any more. It is listed, and the plan refused, unless this is given:
+    /// then it is deleted first, in order.
+    #[arg(long)]
+    pub include_foreign: bool,
 }
 
 /// What a plan is about.
@@ -220,6 +236,9 @@ pub struct Up {
     /// How it is carried out.
     #[command(flatten)]
     pub how: How,
+    /// What it may do beside.
+    #[command(flatten)]
+    pub leave: Leave,
 }
 
 /// `stack destroy`.
@@ -234,6 +253,9 @@ pub struct Destroy {
     /// How it is carried out.
     #[command(flatten)]
     pub how: How,
+    /// What it may do beside.
+    #[command(flatten)]
+    pub leave: Leave,
 }
 
 /// How a plan is carried out.
@@ -461,6 +483,12 @@ Example:
     },
     /// Forget its content and the states of sandbox runs
     Reset,
+}
+
+impl From<Leave> for crate::plan::Leave {
+    fn from(leave: Leave) -> Self {
+        Self { include_foreign: leave.include_foreign }
+    }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

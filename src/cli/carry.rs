@@ -22,8 +22,8 @@ use crate::clock::Stopwatch;
 use crate::cloud::Access;
 use crate::execute::event::{Event, Outcome};
 use crate::execute::{Cancel, Options, execute};
-use crate::observe::observe;
-use crate::plan::{Intent, Plan, plan};
+use crate::observe::observe_for;
+use crate::plan::{Intent, Leave, Plan, plan_with};
 use crate::state::State;
 use crate::state::store::Holder;
 
@@ -31,6 +31,7 @@ use crate::state::store::Holder;
 pub(super) struct Order<'a> {
     pub(super) intent: Intent,
     pub(super) how: &'a How,
+    pub(super) leave: Leave,
     /// For the journal.
     pub(super) command: String,
     /// What is asked before it is done, without the question mark.
@@ -64,9 +65,11 @@ pub(super) async fn carry(
     let cloud = run.cloud(Access::Plan);
     // What is to go is known by its records: the file does not matter.
     let graph = matches!(order.intent, Intent::Up { .. }).then_some(&run.graph);
-    let observed = async { Ok(observe(&cloud, run.registry, graph, locked.state()).await) };
+    let state = locked.state();
+    let observed = async { Ok(observe_for(&cloud, run.registry, graph, state, &order.intent).await) };
     let live = signals::unless_told(&mut signals, observed).await?;
-    let plan = plan(&run.graph, locked.state(), &live, &run.registry.shapes(), &order.intent)?;
+    let shapes = run.registry.shapes();
+    let plan = plan_with(&run.graph, state, &live, &shapes, &order.intent, order.leave)?;
     show(screen, &plan, run.calls + cloud.calls().total(), how.json, how.verbose)?;
     if plan.is_empty() && !changes_the_record(&plan, locked.state()) {
         return Ok(Exit::Done);

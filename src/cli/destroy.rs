@@ -25,6 +25,7 @@ pub(super) fn run(
     let order = Order {
         intent: Intent::Destroy { targets: args.targets.clone() },
         how: &args.how,
+        leave: args.leave.into(),
         command: format!("destroy {}", args.of.stack),
         question: "Delete all of this",
     };

@@ -225,9 +225,15 @@ impl From<CloudError> for Failure {
 /// Why there is no plan: all reasons at once.
 impl From<Vec<Refusal>> for Failure {
     fn from(refusals: Vec<Refusal>) -> Self {
-        let unreadable = |refusal: &Refusal| matches!(refusal, Refusal::Unreadable { .. });
+        let unreadable =
+            |refusal: &Refusal| matches!(refusal, Refusal::Unreadable { .. } | Refusal::Unsearched { .. });
+        let guest = |refusal: &Refusal| matches!(refusal, Refusal::Guest { .. });
         let exit = if refusals.iter().all(unreadable) { Exit::Failed } else { Exit::Refused };
         let mut failure = match refusals.as_slice() {
+            all if all.iter().all(guest) => Self {
+                causes: all.iter().map(ToString::to_string).collect(),
+                ..Self::new(exit, guests(all.len()))
+            },
             [only] => Self::new(exit, only.to_string()),
             all => Self {
                 causes: all.iter().map(ToString::to_string).collect(),
@@ -243,9 +249,23 @@ impl From<Vec<Refusal>> for Failure {
     }
 }
 
+fn guests(count: usize) -> String {
+    let what = if count == 1 { "an object".to_owned() } else { format!("{count} objects") };
+    format!("{what} not made by this stack would be stuck without what this takes away")
+}
+
 fn hint_of(refusal: &Refusal) -> Option<&'static str> {
     match refusal {
         Refusal::Foreign { .. } => Some("rename it in the stack file, or delete what exists"),
+        Refusal::Guest { anothers: true, .. } => {
+            Some("destroy the other stack first: what it made is its own to delete")
+        }
+        Refusal::Guest { anothers: false, .. } => Some(
+            "delete what is listed yourself, or add `--include-foreign`: then it is deleted first, in order",
+        ),
+        Refusal::Unsearched { .. } => Some(
+            "the credentials must be able to list Gateways, routes, Ingresses and Services in that cluster",
+        ),
         Refusal::Missing { .. } => {
             Some("what is only looked up must exist: check its name, region and account")
         }

@@ -12,8 +12,8 @@ use super::signals;
 use super::view;
 use super::view::fields::Measure;
 use crate::cloud::Access;
-use crate::observe::observe;
-use crate::plan::{Intent, Plan, plan};
+use crate::observe::observe_for;
+use crate::plan::{Intent, Plan, plan_with};
 
 /// Shows it, and saves it if that is wanted.
 pub(super) fn run(
@@ -28,10 +28,11 @@ pub(super) fn run(
         screen.status(|out| writeln!(out, "Stack {} in {}\n", run.stack.head.name, run.whereabouts()));
         let cloud = run.cloud(Access::Plan);
         let state = run.state().await?;
-        let live = observe(&cloud, run.registry, Some(&run.graph), &state).await;
         let targets = args.scope.targets.clone();
         let intent = Intent::Up { targets, replace: args.scope.replace.clone() };
-        let plan = plan(&run.graph, &state, &live, &run.registry.shapes(), &intent)?;
+        let live = observe_for(&cloud, run.registry, Some(&run.graph), &state, &intent).await;
+        let shapes = run.registry.shapes();
+        let plan = plan_with(&run.graph, &state, &live, &shapes, &intent, args.leave.into())?;
         Ok((plan, run.calls + cloud.calls().total()))
     };
     let told = async { signals::unless_told(&mut signals::listen()?, looked).await };

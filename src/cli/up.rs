@@ -22,6 +22,7 @@ pub(super) fn run(
     let order = Order {
         intent: Intent::Up { targets, replace: args.scope.replace.clone() },
         how: &args.how,
+        leave: args.leave.into(),
         command: format!("up {}", args.of.stack),
         question: "Carry this out",
     };

@@ -133,13 +133,26 @@ impl Objects {
     pub async fn list(&self, like: &ObjectRef) -> CloudResult<Vec<Json>> {
         let mut like = like.clone();
         like.name.clear();
+        match self.path(&like).await.or_absent()? {
+            Some(path) => self.pages(&path, &like).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// All objects of a sort in all namespaces, page by page. A sort that the cluster does not serve has none.
+    pub async fn everywhere(&self, api_version: &str, kind: &str) -> CloudResult<Vec<Json>> {
+        let [api_version, kind] = [api_version, kind].map(str::to_owned);
+        let like = ObjectRef { api_version, kind, namespace: String::new(), name: String::new() };
+        let Some(sort) = self.sort(&like).await.or_absent()? else { return Ok(Vec::new()) };
+        let root = if like.api_version.contains('/') { "apis" } else { "api" };
+        self.pages(&format!("/{root}/{}/{}", like.api_version, sort.plural), &like).await
+    }
+
+    async fn pages(&self, path: &str, like: &ObjectRef) -> CloudResult<Vec<Json>> {
         let (mut items, mut next) = (Vec::new(), String::new());
         loop {
-            let answer = async {
-                let path = self.path(&like).await?;
-                self.send(Method::GET, &format!("{path}?limit=500{next}"), None, &like).await
-            };
-            let Some(mut page) = answer.await.or_absent()? else { return Ok(items) };
+            let page = self.send(Method::GET, &format!("{path}?limit=500{next}"), None, like).await;
+            let Some(mut page) = page.or_absent()? else { return Ok(items) };
             if let Json::Array(found) = page["items"].take() {
                 items.extend(found);
             }

@@ -7,20 +7,17 @@
 //! A load balancer keeps its type and its scheme: with another one it has another address too, which the controller
 //! only tells later. So the Gateway is made anew; an annotation on it says the scheme.
 
-use aws_sdk_elasticloadbalancingv2::types::TagDescription;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
 
 use super::manifest::{self, Live, Spec, words};
-use super::{Found, FoundOf, Kind, Readiness, Trial, trial};
-use crate::cloud::ec2::filter;
-use crate::cloud::{Absent, CloudResult, ClusterRef, Cx, ErrorSort, Named};
+use super::{Found, FoundOf, Kind, Readiness, Trial, balancing, trial};
+use crate::cloud::{Absent, CloudResult, Cx, Named};
 use crate::shape::{Shape, Timing};
 
 /// The kind.
 pub struct Gateway;
 
-/// The tags that name the Gateway on what the load balancer controller made for it: `<namespace>/<name>`.
+/// The tags that name the Gateway on what the load balancer controller made for it.
 const STACKS: &[&str] = &["gateway.k8s.aws.alb/stack", "gateway.k8s.aws.nlb/stack"];
 
 /// What a Gateway has once it is programmed.
@@ -87,18 +84,7 @@ impl Kind for Gateway {
         if outputs.is_some_and(|outputs| outputs.service_network_arn.is_some()) {
             return Ok(Vec::new());
         }
-        let Some(cluster) = cluster_name(spec) else { return Ok(Vec::new()) };
-        let mut left = load_balancing(cx, spec, cluster).await?;
-        left.extend(security_groups(cx, spec, cluster).await?);
-        Ok(left)
-    }
-}
-
-/// The name that the controllers tag things with; a cluster by kubeconfig does not tell it.
-fn cluster_name(spec: &Spec) -> Option<&str> {
-    match &spec.cluster {
-        ClusterRef::Eks { eks, .. } => Some(eks),
-        ClusterRef::Kubeconfig { .. } => None,
+        balancing::left(cx, spec, STACKS, &balancing::stack_of(spec)).await
     }
 }
 
@@ -141,97 +127,21 @@ async fn outputs(cx: &Cx, spec: &Spec, live: &Live) -> CloudResult<Outputs> {
     })
 }
 
-/// The clients of the place that the cluster is in.
-fn clients(cx: &Cx, spec: &Spec) -> crate::cloud::Clients {
-    spec.cluster.place().map_or_else(|| cx.clients(), |place| cx.cloud().clients(&place))
-}
-
 async fn zone(cx: &Cx, spec: &Spec, arn: &str) -> CloudResult<Option<String>> {
     let operation = "ELBv2.DescribeLoadBalancers";
-    let answer = clients(cx, spec).elb.describe_load_balancers().load_balancer_arns(arn).send().await;
+    let answer =
+        balancing::clients(cx, spec).elb.describe_load_balancers().load_balancer_arns(arn).send().await;
     let found = answer.named(operation).or_absent()?;
     let first = found.as_ref().and_then(|answer| answer.load_balancers().first());
     Ok(first.and_then(|one| one.canonical_hosted_zone_id().map(str::to_owned)))
 }
 
-/// The tags that mark what was made for a Gateway.
-struct Marks {
-    cluster: String,
-    stack: String,
-}
-
-impl Marks {
-    fn new(spec: &Spec, cluster: &str) -> Self {
-        let text = |name: &str| spec.manifest["metadata"][name].as_str().unwrap_or("default").to_owned();
-        Self { cluster: cluster.to_owned(), stack: format!("{}/{}", text("namespace"), text("name")) }
-    }
-
-    fn fit(&self, tags: &TagDescription) -> bool {
-        let has = |key: &str, value: &str| {
-            tags.tags().iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
-        };
-        let of_stack = STACKS.iter().any(|key| has(key, &self.stack));
-        has("elbv2.k8s.aws/cluster", &self.cluster) && of_stack
-    }
-}
-
-/// Load balancers and target groups that still carry the marks.
-async fn load_balancing(cx: &Cx, spec: &Spec, cluster: &str) -> CloudResult<Vec<String>> {
-    let elb = clients(cx, spec).elb;
-    let mut arns: Vec<(String, &str)> = Vec::new();
-    let mut pages = elb.describe_load_balancers().into_paginator().items().send();
-    while let Some(one) = pages.next().await {
-        let one = one.named("ELBv2.DescribeLoadBalancers")?;
-        arns.extend(one.load_balancer_arn().map(|arn| (arn.to_owned(), "load balancer")));
-    }
-    let mut pages = elb.describe_target_groups().into_paginator().items().send();
-    while let Some(one) = pages.next().await {
-        let one = one.named("ELBv2.DescribeTargetGroups")?;
-        arns.extend(one.target_group_arn().map(|arn| (arn.to_owned(), "target group")));
-    }
-    let marks = Marks::new(spec, cluster);
-    let mut left = Vec::new();
-    for some in arns.chunks(20) {
-        let asked = some.iter().map(|(arn, _)| arn.clone()).collect();
-        let answer =
-            elb.describe_tags().set_resource_arns(Some(asked)).send().await.named("ELBv2.DescribeTags");
-        let answer = match answer {
-            // One of them went in between: the next look tells.
-            Err(error) if error.sort == ErrorSort::NotFound => {
-                left.push("something that is just going".to_owned());
-                continue;
-            }
-            other => other?,
-        };
-        for tags in answer.tag_descriptions().iter().filter(|tags| marks.fit(tags)) {
-            let arn = tags.resource_arn().unwrap_or_default();
-            let what = some.iter().find(|(known, _)| known == arn).map_or("thing", |(_, what)| what);
-            left.push(format!("{what} {}", arn.rsplit_once(':').map_or(arn, |(_, name)| name)));
-        }
-    }
-    Ok(left)
-}
-
-/// Frontend security groups that still carry the marks.
-async fn security_groups(cx: &Cx, spec: &Spec, cluster: &str) -> CloudResult<Vec<String>> {
-    let marks = Marks::new(spec, cluster);
-    let ec2 = clients(cx, spec).ec2;
-    let filters = json!({ "Filter": [filter("tag:elbv2.k8s.aws/cluster", [cluster])] });
-    let groups = ec2.pages("DescribeSecurityGroups", filters, "securityGroupInfo").await?;
-    let of_stack = |group: &&Json| {
-        let mut tags = group["tagSet"].as_array().into_iter().flatten();
-        tags.any(|tag| STACKS.iter().any(|key| tag["key"] == *key) && tag["value"] == marks.stack.as_str())
-    };
-    let left = groups.iter().filter(of_stack);
-    Ok(left
-        .map(|group| format!("security group {}", group["groupId"].as_str().unwrap_or_default()))
-        .collect())
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value as Json, json};
 
     use super::*;
+    use crate::cloud::ErrorSort;
     use crate::kind::conformance::Yard;
     use crate::kind::{AnyKind, Erased, crd_release::CrdRelease};
     use crate::sandbox::kube;

@@ -99,6 +99,11 @@ pub(super) async fn find(cx: &Cx, spec: &Spec) -> CloudResult<Option<Live>> {
         Err(error) => return Err(error),
     };
     let Some(live) = objects.get(&object).await? else { return Ok(None) };
+    // A manifest may be about the very object of a uid: another one of its name is not meant.
+    let uid = &spec.manifest["metadata"]["uid"];
+    if !uid.is_null() && live["metadata"]["uid"] != *uid {
+        return Ok(None);
+    }
     Ok(Some(told(spec, &object, live)))
 }
 

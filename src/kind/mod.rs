@@ -5,6 +5,8 @@
 
 mod acm_certificate;
 mod acm_issued;
+mod balanced_object;
+mod balancing;
 mod caller_lookup;
 #[cfg(test)]
 pub(crate) mod conformance;
@@ -58,6 +60,7 @@ pub use erased::{AnyKind, Erased};
 pub const ALL: &[&dyn AnyKind] = &[
     &Erased(acm_certificate::AcmCertificate),
     &Erased(acm_issued::AcmIssued),
+    &Erased(balanced_object::BalancedObject),
     &Erased(caller_lookup::CallerLookup),
     &Erased(crd_release::CrdRelease),
     &Erased(eks_access_entry::EksAccessEntry),

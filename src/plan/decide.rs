@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::scope::Scope;
-use super::{Intent, Refusal, twin};
+use super::{Intent, Leave, Refusal, guests, twin};
 use crate::address::Address;
 use crate::change::{FieldChange, Reason, Verb};
 use crate::diff;
@@ -23,6 +23,7 @@ pub(super) struct Given<'a> {
     pub(super) shapes: &'a Shapes,
     pub(super) intent: &'a Intent,
     pub(super) scope: &'a Scope,
+    pub(super) leave: Leave,
 }
 
 impl Given<'_> {
@@ -53,9 +54,11 @@ pub(super) struct Decided {
     pub(super) unchanged: usize,
     pub(super) edges: BTreeMap<Address, Vec<Edge>>,
     pub(super) outputs: BTreeMap<String, Value>,
+    /// What is deleted though it is somebody else's.
+    pub(super) guests: BTreeMap<Address, guests::Included>,
     /// Outputs that are known now and stay as they are.
     known: BTreeMap<Address, Json>,
-    refusals: Vec<Refusal>,
+    pub(super) refusals: Vec<Refusal>,
 }
 
 /// Decides about everything in scope, or tells all that stands against it.
@@ -85,6 +88,7 @@ pub(super) fn decide(given: &Given<'_>) -> Result<Decided, Vec<Refusal>> {
         unwanted(given, &mut decided, address, record, reason);
     }
     protect(given, &mut decided);
+    guests::decide(given, &mut decided);
     if decided.refusals.is_empty() { Ok(decided) } else { Err(decided.refusals) }
 }
 

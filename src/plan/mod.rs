@@ -1,9 +1,11 @@
 //! `plan`: what is to be done, decided once and for all. A pure function: no IO, no clock, no async, no chance.
 //!
 //! Execution chooses nothing; everything it needs is in the steps. What happens to each resource is decided in
-//! `decide`, in which order in `order`, and what is left alone for the sake of targets in `scope`.
+//! `decide`, in which order in `order`, and what is left alone for the sake of targets in `scope`. What others have
+//! where something is taken away is in `guests`.
 
 mod decide;
+mod guests;
 mod order;
 mod scope;
 mod twin;
@@ -38,6 +40,13 @@ pub enum Intent {
         /// Only these and what needs them; everything if empty.
         targets: Vec<Address>,
     },
+}
+
+/// What a plan may do beside what was wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leave {
+    /// Delete what others have and what cannot live without what goes.
+    pub include_foreign: bool,
 }
 
 /// What is to be done.
@@ -146,6 +155,22 @@ pub enum Refusal {
         /// Its kind for people.
         title: &'static str,
     },
+    /// Somebody else's object stands on what would go.
+    #[error("{what}")]
+    Guest {
+        /// Which, whose it is and what it holds, in words.
+        what: String,
+        /// Whether another stack made it: only that stack deletes it.
+        anothers: bool,
+    },
+    /// What others have in a cluster could not be looked for.
+    #[error("what others have in {cluster} cannot be told: {error}")]
+    Unsearched {
+        /// Which cluster, in words.
+        cluster: String,
+        /// Why.
+        error: String,
+    },
     /// It could not be read.
     #[error("{address}: {error}")]
     Unreadable {
@@ -182,8 +207,35 @@ pub fn plan(
     shapes: &Shapes,
     intent: &Intent,
 ) -> Result<Plan, Vec<Refusal>> {
+    plan_with(graph, state, live, shapes, intent, Leave::default())
+}
+
+/// The clusters, as specs of objects name them, that lose something that others may stand on: there it has to be
+/// looked for.
+pub fn shaken(
+    graph: &Graph,
+    state: &State,
+    live: &Live,
+    shapes: &Shapes,
+    intent: &Intent,
+) -> Vec<(Json, Place)> {
+    let Ok(scope) = scope::scope(graph, state, intent) else { return Vec::new() };
+    let given = decide::Given { graph, state, live, shapes, intent, scope: &scope, leave: Leave::default() };
+    // What is refused for other reasons is not carried out.
+    decide::decide(&given).map(|decided| guests::shaken(&given, &decided)).unwrap_or_default()
+}
+
+/// The same with leave to do more.
+pub fn plan_with(
+    graph: &Graph,
+    state: &State,
+    live: &Live,
+    shapes: &Shapes,
+    intent: &Intent,
+    leave: Leave,
+) -> Result<Plan, Vec<Refusal>> {
     let scope = &scope::scope(graph, state, intent).map_err(|refusal| vec![refusal])?;
-    let given = decide::Given { graph, state, live, shapes, intent, scope };
+    let given = decide::Given { graph, state, live, shapes, intent, scope, leave };
     let decided = decide::decide(&given)?;
     let (steps, changes) = order::order(&given, &decided)?;
     Ok(Plan {

@@ -30,7 +30,7 @@ enum End {
 pub(super) fn order(given: &Given<'_>, decided: &Decided) -> Result<(Vec<Step>, Vec<Change>), Vec<Refusal>> {
     let mut steps = BTreeMap::new();
     for (address, decision) in &decided.by_address {
-        add_steps(given, &mut steps, address, decision);
+        add_steps(given, decided, &mut steps, address, decision);
     }
     add_deposed(given, &mut steps);
     let (needs, sorted) = best(given, decided, &steps)?;
@@ -68,7 +68,17 @@ fn best(
     Ok((needs, sorted))
 }
 
-fn add_steps(given: &Given<'_>, steps: &mut BTreeMap<End, Step>, address: &Address, decision: &Decision) {
+fn add_steps(
+    given: &Given<'_>,
+    decided: &Decided,
+    steps: &mut BTreeMap<End, Step>,
+    address: &Address,
+    decision: &Decision,
+) {
+    if let Some(guest) = decided.guests.get(address) {
+        steps.insert(End::Old(address.clone()), guest.step(address, decision));
+        return;
+    }
     let record = given.state.records.get(address);
     let (is_old, is_new) = match decision.verb {
         Verb::Create | Verb::Update => (false, true),
@@ -315,7 +325,9 @@ fn changes(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>) ->
         |kind: &str| given.shapes.get(kind).map_or_else(|| kind.to_owned(), |s: &Shape| s.title.to_owned());
     let kind_of = |address: &Address| {
         let declared = given.graph.resources.get(address).map(|resource| resource.kind.to_owned());
-        declared
+        let guest = decided.guests.get(address).map(|guest| guest.kind.to_owned());
+        guest
+            .or(declared)
             .or_else(|| given.state.records.get(address).map(|record| record.kind.clone()))
             .unwrap_or_default()
     };

@@ -55,6 +55,7 @@ const V2_1_3: Recipe = Recipe {
         validating: &[],
     },
     ingress_class: None,
+    service_class: None,
 };
 
 const LINKED: (&str, &[&str]) = ("iam", &["CreateServiceLinkedRole"]);

@@ -45,4 +45,5 @@ const V3_5_0: Recipe = Recipe {
         validating: load_balancer_webhooks::VALIDATING,
     },
     ingress_class: Some(("alb", "ingress.k8s.aws/alb")),
+    service_class: Some("service.k8s.aws/nlb"),
 };

@@ -50,6 +50,8 @@ pub struct Recipe {
     pub webhooks: Webhooks,
     /// The class of the Ingresses that it serves beside Gateways, and its controller name.
     pub ingress_class: Option<(&'static str, &'static str)>,
+    /// The `loadBalancerClass` of the Services that it serves.
+    pub service_class: Option<&'static str>,
 }
 
 /// One GatewayClass of a controller.
@@ -139,6 +141,13 @@ impl Recipe {
         vec![short.clone(), format!("{short}.svc"), format!("{short}.svc.cluster.local")]
     }
 
+    /// Whether it answers to this name in a GatewayClass, an IngressClass or the `loadBalancerClass` of a Service.
+    pub fn answers_to(&self, controller: &str) -> bool {
+        self.classes.iter().any(|class| class.controller == controller)
+            || self.ingress_class.is_some_and(|(_, name)| name == controller)
+            || self.service_class == Some(controller)
+    }
+
     /// The class of a Gateway as stack files call it, if this controller serves it.
     pub fn class(&self, class: &str) -> Option<&'static GatewayClass> {
         self.classes.iter().find(|known| known.class == class)
@@ -153,6 +162,16 @@ pub fn load_balancer_controller(version: &str) -> Option<&'static Recipe> {
 /// The recipe of the VPC Lattice Gateway API Controller in this version, if it is known.
 pub fn lattice_controller(version: &str) -> Option<&'static Recipe> {
     lattice::VERSIONS.iter().find(|recipe| recipe.version == version)
+}
+
+/// The newest recipe of the controller that answers to this name in a class.
+pub fn answering(controller: &str) -> Option<&'static Recipe> {
+    load_balancer::VERSIONS.iter().chain(lattice::VERSIONS).find(|recipe| recipe.answers_to(controller))
+}
+
+/// Whether a Deployment of this name is one of the controllers.
+pub fn is_controller(deployment: &str) -> bool {
+    load_balancer::VERSIONS.iter().chain(lattice::VERSIONS).any(|recipe| recipe.name == deployment)
 }
 
 /// The versions there are recipes for: of the load balancer controller, then of the Lattice controller.

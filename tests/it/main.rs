@@ -5,6 +5,7 @@ mod convergence;
 mod endings;
 mod engine;
 mod formats;
+mod guests;
 mod keeping;
 mod order;
 mod rescue;

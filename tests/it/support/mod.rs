@@ -1,6 +1,7 @@
 //! What tests share.
 
 pub mod boxes;
+pub mod edge;
 pub mod manifests;
 pub mod served;
 pub mod stacks;

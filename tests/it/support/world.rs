@@ -3,16 +3,17 @@
 use std::time::{Duration, SystemTime};
 
 use futures::FutureExt;
+use serde_json::json;
 use stack::change::Verb;
 use stack::clock::Clock;
-use stack::cloud::{Access, Cloud, Settings};
+use stack::cloud::{Access, Cloud, Objects, Settings};
 use stack::execute::event::{Event, Outcome};
 use stack::execute::{Cancel, Options, execute};
 use stack::graph::Graph;
 use stack::kind::Registry;
 use stack::live::Live;
-use stack::observe::observe;
-use stack::plan::{Intent, Plan, Refusal, plan};
+use stack::observe::{observe, observe_for};
+use stack::plan::{Intent, Leave, Plan, Refusal, plan_with};
 use stack::sandbox::Sandbox;
 use stack::sandbox::world::{ACCOUNT, GLOBAL, Key};
 use stack::state::State;
@@ -67,6 +68,32 @@ impl World {
         self.sandbox.world().put(Key { account, region, table, id }, content);
     }
 
+    /// The objects of a cluster of the stack, in `us-west-2`.
+    pub async fn objects(&self, cluster: &str) -> Objects {
+        let reference = json!({ "eks": cluster, "region": "us-west-2" });
+        let reference = serde_json::from_value(reference).expect("a cluster");
+        self.cloud(Access::Write).objects(&reference).await.expect("the cluster is reached")
+    }
+
+    /// Applies an object as somebody else does.
+    pub async fn somebody_applies(&self, cluster: &str, manager: &str, manifest: &serde_json::Value) {
+        let objects = self.objects(cluster).await;
+        let text = |field: &str| manifest[field].as_str().unwrap_or_default();
+        let metadata = &manifest["metadata"];
+        let (version, plural) = (text("apiVersion"), format!("{}s", text("kind").to_lowercase()));
+        let plural = plural.replace("gatewayclasss", "gatewayclasses").replace("ingresss", "ingresses");
+        let root = if version.contains('/') { "apis" } else { "api" };
+        let within = metadata["namespace"].as_str().map(|name| format!("/namespaces/{name}"));
+        let name = metadata["name"].as_str().expect("it has a name");
+        let path =
+            format!("/{root}/{version}{}/{plural}/{name}?fieldManager={manager}", within.unwrap_or_default());
+        let request = http::Request::patch(path)
+            .header("content-type", "application/apply-patch+yaml")
+            .body(manifest.to_string().into_bytes())
+            .expect("a request");
+        objects.client().request::<serde_json::Value>(request).await.expect("it is applied");
+    }
+
     /// The addresses of the steps done, in their order.
     pub fn done(&self) -> Vec<String> {
         let done = self.events.iter().filter_map(|event| match event {
@@ -97,8 +124,19 @@ impl World {
 
     /// What would be done.
     pub async fn plan(&self, graph: &Graph, intent: &Intent) -> Result<Plan, Vec<Refusal>> {
-        let live = self.live(Some(graph)).await;
-        plan(graph, &self.state(), &live, &self.registry.shapes(), intent)
+        self.plan_with(graph, intent, Leave::default()).await
+    }
+
+    /// What would be done with leave to do more.
+    pub async fn plan_with(
+        &self,
+        graph: &Graph,
+        intent: &Intent,
+        leave: Leave,
+    ) -> Result<Plan, Vec<Refusal>> {
+        let (cloud, state) = (self.cloud(Access::Plan), self.state());
+        let live = observe_for(&cloud, self.registry, Some(graph), &state, intent).await;
+        plan_with(graph, &state, &live, &self.registry.shapes(), intent, leave)
     }
 
     /// Plans and carries out.

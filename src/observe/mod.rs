@@ -3,6 +3,11 @@
 //! What the state knows is found by id, many at once where a kind can. What is new in the file is looked for by
 //! name, so that a thing of somebody else is never touched. What would change is tried out where a cloud can tell
 //! what would come of it: a dry run of Kubernetes. What it means is decided in `plan` and `drift`.
+//!
+//! What others have in the clusters of the stack is only looked for, in `guests`, when a plan would take the ground
+//! from under it.
+
+mod guests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +21,7 @@ use crate::diff::{as_it_is, by_opinion};
 use crate::graph::{Graph, Place, Resource, Sort};
 use crate::kind::{AnyKind, Registry};
 use crate::live::{FoundAny, Live, Seen, Trial, Tried};
+use crate::plan::{self, Intent};
 use crate::shape::{Recovery, Role};
 use crate::state::{Record, State};
 use crate::value::{Value, walk};
@@ -53,6 +59,22 @@ pub async fn observe(cloud: &Cloud, registry: Registry, graph: Option<&Graph>, s
         asked.extend(questions.iter().map(|question| question.address.clone()));
         ask(cloud, state, questions, &mut live).await;
     }
+}
+
+/// Reads what a plan for `intent` is made from: what `observe` reads, and what others have in the clusters where the
+/// plan would take away something that it may stand on.
+pub async fn observe_for(
+    cloud: &Cloud,
+    registry: Registry,
+    graph: Option<&Graph>,
+    state: &State,
+    intent: &Intent,
+) -> Live {
+    let mut live = observe(cloud, registry, graph, state).await;
+    let empty = Graph::default();
+    let shaken = plan::shaken(graph.unwrap_or(&empty), state, &live, &registry.shapes(), intent);
+    guests::search(cloud, state, shaken, &mut live).await;
+    live
 }
 
 fn of_record(registry: Registry, address: &Address, record: &Record) -> Option<Question> {

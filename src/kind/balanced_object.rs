@@ -1,0 +1,54 @@
+//! An Ingress, or a Service of type LoadBalancer: deleted with the load balancer that a controller made of it.
+//!
+//! It is never made: those of the stack are objects of a manifest. This is for what others have in its clusters.
+
+use super::kube_object::Outputs;
+use super::manifest::{self, Live, Spec};
+use super::{Found, FoundOf, Kind, Readiness, balancing};
+use crate::cloud::{CloudError, CloudResult, Cx};
+use crate::shape::{Shape, Timing};
+
+/// The kind.
+pub struct BalancedObject;
+
+/// The tags that name an object on what was made of it.
+const STACKS: &[&str] = &["ingress.k8s.aws/stack", "service.k8s.aws/stack"];
+
+impl Kind for BalancedObject {
+    const SHAPE: Shape = Shape {
+        fixed: &["cluster", "manifest"],
+        open: &["manifest"],
+        leaves: true,
+        timing: Timing::of(120, 5, 20),
+        ..Shape::managed("balanced_object", "object with a load balancer", "kubernetes")
+    };
+    type Spec = Spec;
+    type Outputs = Outputs;
+
+    async fn find(&self, cx: &Cx, spec: &Spec, _: Option<&str>) -> CloudResult<Option<FoundOf<Self>>> {
+        Ok(manifest::find(cx, spec).await?.map(found))
+    }
+
+    async fn create(&self, _: &Cx, _: &Spec) -> CloudResult<String> {
+        Err(CloudError::broken_contract("balanced_object", "it is only ever deleted"))
+    }
+
+    async fn update(&self, _: &Cx, _: &str, _: &Spec, _: &Spec) -> CloudResult<()> {
+        Err(CloudError::broken_contract("balanced_object", "it is only ever deleted"))
+    }
+
+    async fn delete(&self, cx: &Cx, _: &str, spec: &Spec) -> CloudResult<()> {
+        manifest::delete(cx, spec).await
+    }
+
+    async fn remains(&self, cx: &Cx, spec: &Spec, _: Option<&Outputs>) -> CloudResult<Vec<String>> {
+        // Ingresses that share a load balancer are named by their group in its tags: it stays for the others.
+        balancing::left(cx, spec, STACKS, &balancing::stack_of(spec)).await
+    }
+}
+
+fn found(live: Live) -> FoundOf<BalancedObject> {
+    let readiness = live.leaving().unwrap_or(Readiness::Ready);
+    let outputs = Outputs { uid: live.uid() };
+    Found { id: live.id, spec: live.spec, outputs, readiness, owner: live.owner }
+}
