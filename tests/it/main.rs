@@ -2,6 +2,7 @@
 
 mod boxes;
 mod convergence;
+mod cost;
 mod endings;
 mod engine;
 mod formats;

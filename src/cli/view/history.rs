@@ -145,3 +145,98 @@ pub fn json(run: &Run, goes_on: bool, steps: bool) -> Json {
     }
     told
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Address;
+    use crate::change::Verb;
+    use crate::state::history::{Begun, FileRef, Wanted};
+
+    fn run(ended: Option<Ended>) -> Run {
+        let begun = Begun {
+            format: 1,
+            id: "0123456789abcdef".into(),
+            at: 1_790_000_000_000,
+            who: "ann on laptop, process 7".into(),
+            command: "up shop".into(),
+            version: "0.1.0".into(),
+            seq: 0,
+            file: Some(FileRef::of("stacks/shop.toml".into(), "abc")),
+            changes: vec![Wanted { address: Address::new("cluster", "edge"), verb: Verb::Create }],
+        };
+        Run { number: 3, begun, ended }
+    }
+
+    fn partly() -> Ended {
+        let step = |name: &str, end, took_ms, error: Option<&str>| Trodden {
+            address: Address::new("cluster", name),
+            action: Action::Create,
+            end,
+            took_ms,
+            error: error.map(str::to_owned),
+        };
+        let steps = vec![
+            step("edge", StepEnd::Done, Some(552_000), None),
+            step("apps", StepEnd::Failed, Some(3_000), Some("EKS.CreateCluster: LimitExceeded: no more")),
+            step("more", StepEnd::Skipped, None, None),
+        ];
+        let (at, ending) = (1_790_000_600_000, Ending::Partly);
+        Ended { format: 1, at, ending, error: None, took_ms: 600_000, seq: 9, steps }
+    }
+
+    fn shown(view: impl Fn(&mut dyn Write) -> io::Result<()>) -> String {
+        let mut out = anstream::StripStream::new(Vec::new());
+        view(&mut out).expect("a vector takes all");
+        String::from_utf8(out.into_inner()).expect("is UTF-8")
+    }
+
+    #[test]
+    fn a_run_that_did_a_part_tells_which() {
+        let run = run(Some(partly()));
+        insta::assert_snapshot!(shown(|out| line(out, &run, false, 80)), @r"
+           3  2026-09-21T14:13:20Z  partly done  up shop
+              1 created, 1 failed, 1 not begun in 10m; by ann on laptop, process 7
+        ");
+        insta::assert_snapshot!(shown(|out| whole(out, &run, false, "shop", 80)), @r"
+        Run 3 of shop: up shop
+          begun  2026-09-21T14:13:20Z by ann on laptop, process 7
+          ended  2026-09-21T14:23:20Z after 10m: partly done
+          file   stacks/shop.toml, sha256 ba7816bf8f01…
+          with   stack 0.1.0, id 0123456789abcdef
+
+          + cluster.edge  created (9m12s)
+          ! cluster.apps  failed (3s)
+              EKS.CreateCluster: LimitExceeded: no more
+          . cluster.more  not begun
+
+        1 created, 1 failed, 1 not begun.
+        ");
+    }
+
+    #[test]
+    fn a_run_whose_end_nobody_saw_tells_what_it_was_to_do() {
+        let run = run(None);
+        insta::assert_snapshot!(shown(|out| line(out, &run, false, 80)), @r"
+           3  2026-09-21T14:13:20Z  crashed      up shop
+              1 to change; by ann on laptop, process 7
+        ");
+        assert!(shown(|out| whole(out, &run, false, "shop", 80)).contains("nobody saw its end"));
+        assert!(shown(|out| line(out, &run, true, 80)).contains("goes on"));
+        assert_eq!(json(&run, false, false)["ending"], "crashed");
+        assert_eq!(json(&run, true, false)["ending"], "goes_on");
+    }
+
+    #[test]
+    fn as_json_it_counts_and_tells_the_steps_if_they_are_wanted() {
+        let run = run(Some(partly()));
+        let told = json(&run, false, true);
+        assert_eq!(
+            (&told["created"], &told["failed"], &told["ending"]),
+            (&json!(1), &json!(1), &json!("partly"))
+        );
+        assert_eq!(told["begun"], "2026-09-21T14:13:20Z");
+        assert_eq!(told["steps"][1]["error"], "EKS.CreateCluster: LimitExceeded: no more");
+        assert!(json(&run, false, false).get("steps").is_none());
+    }
+}
