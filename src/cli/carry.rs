@@ -69,7 +69,9 @@ pub(super) async fn carry(
     let observed = async { Ok(observe_for(&cloud, run.registry, graph, state, &order.intent).await) };
     let live = signals::unless_told(&mut signals, observed).await?;
     let shapes = run.registry.shapes();
-    let plan = plan_with(&run.graph, state, &live, &shapes, &order.intent, order.leave)?;
+    let mut plan = plan_with(&run.graph, state, &live, &shapes, &order.intent, order.leave)?;
+    let judged = async { run.lock.judge(&cloud, &mut plan, true).await };
+    let new = signals::unless_told(&mut signals, judged).await?;
     show(screen, &plan, run.calls + cloud.calls().total(), how.json, how.verbose)?;
     if plan.is_empty() && !changes_the_record(&plan, locked.state()) {
         return Ok(Exit::Done);
@@ -84,6 +86,7 @@ pub(super) async fn carry(
         })?;
     }
 
+    run.lock.write(new)?;
     let parallel = Some(usize::from(how.parallel));
     let options = Options { parallel, cancel: signals, who: holder.who.clone(), command: order.command };
     let cloud = run.cloud(Access::Write);

@@ -3,13 +3,16 @@
 //! How a real cloud is reached with it is in `reach`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::error::Failure;
 
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
-/// Says where CRD releases are downloaded from instead of their own hosts.
+/// Says where official files are downloaded from instead of their own hosts: a mirror, or a folder as `file://…`.
 pub const RELEASES_URL: &str = "STACK_RELEASES_URL";
+/// What a folder in the place of a host begins with.
+pub const FILE: &str = "file://";
 const VARIABLE: &str = "STACK_VAR_";
 
 /// The environment variables of the process that are text.
@@ -68,8 +71,17 @@ impl Environment {
         for (name, url) in &endpoints {
             check_endpoint(name, url)?;
         }
-        if let Some(url) = self.0.get(RELEASES_URL) {
-            check_endpoint(RELEASES_URL, url)?;
+        match self.0.get(RELEASES_URL) {
+            Some(url) if url.starts_with(FILE) => {
+                if !Path::new(&url[FILE.len()..]).is_dir() {
+                    let wrong = format!("{RELEASES_URL} is `{url}`, and there is no such folder");
+                    return Err(
+                        Failure::refused(wrong).hint("the path is absolute, as in `file:///srv/releases`")
+                    );
+                }
+            }
+            Some(url) => check_endpoint(RELEASES_URL, url)?,
+            None => {}
         }
         let ignored = self.get(IGNORE).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         match endpoints.first() {

@@ -16,6 +16,7 @@ mod graph;
 mod history;
 mod kept;
 mod kubeconfig;
+mod lock;
 mod output;
 mod plan;
 mod reach;

@@ -32,7 +32,8 @@ pub(super) fn run(
         let intent = Intent::Up { targets, replace: args.scope.replace.clone() };
         let live = observe_for(&cloud, run.registry, Some(&run.graph), &state, &intent).await;
         let shapes = run.registry.shapes();
-        let plan = plan_with(&run.graph, &state, &live, &shapes, &intent, args.leave.into())?;
+        let mut plan = plan_with(&run.graph, &state, &live, &shapes, &intent, args.leave.into())?;
+        run.lock.judge(&cloud, &mut plan, false).await?;
         Ok((plan, run.calls + cloud.calls().total()))
     };
     let told = async { signals::unless_told(&mut signals::listen()?, looked).await };

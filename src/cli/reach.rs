@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_config::BehaviorVersion;
 use aws_config::sts::AssumeRoleProvider;
@@ -13,10 +13,10 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
-use super::environment::{Environment, RELEASES_URL};
+use super::environment::{Environment, FILE, RELEASES_URL};
 use super::error::Failure;
 use crate::clock::Clock;
-use crate::cloud::{Access, Cloud, CloudError, ErrorSort, Named, Settings, retry, timeouts};
+use crate::cloud::{Access, Cloud, CloudError, Downloads, ErrorSort, Named, Settings, retry, timeouts};
 use crate::graph::Place;
 use crate::sandbox::Sandbox;
 use crate::stack::Stack;
@@ -71,7 +71,9 @@ pub(super) async fn reach(
         None => real(region, environment, access).await?,
     };
     settings.accounts = roles(stack, &settings.sdk).await;
+    settings.home = environment.get("HOME").map(PathBuf::from);
     let cloud = Cloud::new(settings.clone());
+    check_kubeconfigs(&cloud, stack).await?;
     let identity = whoami(&cloud, region, sandbox.is_some()).await?;
     match &stack.head.account {
         Some(wanted) if *wanted != identity.account => {
@@ -100,8 +102,38 @@ pub(super) async fn real(
         .load()
         .await;
     check_credentials(&sdk, environment).await?;
-    let mirror = environment.get(RELEASES_URL).map(str::to_owned);
-    Ok(Settings { sdk, clock, access, accounts: BTreeMap::new(), door: None, mirror })
+    let downloads = downloads(environment);
+    Ok(Settings { sdk, clock, access, accounts: BTreeMap::new(), door: None, downloads, home: None })
+}
+
+/// Every kubeconfig that the file names is there and has the context, before anything is sent.
+async fn check_kubeconfigs(cloud: &Cloud, stack: &Stack) -> Result<(), Failure> {
+    for (name, cluster) in &stack.clusters {
+        let Some(existing) = &cluster.existing else { continue };
+        let Some(path) = &existing.kubeconfig else { continue };
+        cloud.check_kubeconfig(path, existing.context.as_deref()).await.map_err(|error| {
+            Failure::refused(format!("clusters.{name}: {path} cannot be used: {}", error.message))
+                .hint("look at `kubectl config get-contexts --kubeconfig FILE`")
+        })?;
+    }
+    Ok(())
+}
+
+/// From their own hosts through the cache of the user, from a mirror, or from a folder.
+fn downloads(environment: &Environment) -> Downloads {
+    match environment.get(RELEASES_URL) {
+        Some(url) => match url.strip_prefix(FILE) {
+            Some(folder) => Downloads::from_folder(PathBuf::from(folder)),
+            None => Downloads::from_mirror(url),
+        },
+        None => Downloads::cached(cache(environment)),
+    }
+}
+
+/// `$XDG_CACHE_HOME/stack`, or `~/.cache/stack`.
+fn cache(environment: &Environment) -> Option<PathBuf> {
+    let home = || environment.get("HOME").map(|home| Path::new(home).join(".cache"));
+    environment.get("XDG_CACHE_HOME").map(PathBuf::from).or_else(home).map(|caches| caches.join("stack"))
 }
 
 /// Missing credentials are told before anything is sent.

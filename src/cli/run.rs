@@ -7,6 +7,7 @@ use super::args::{Global, OfStack};
 use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::file;
+use super::lock::Lock;
 use super::reach::{CONTENT, Identity, SANDBOX, STATE, reach};
 use crate::clock::Clock;
 use crate::cloud::{Access, Cloud, Settings};
@@ -24,6 +25,8 @@ pub(super) struct Run {
     pub(super) identity: Identity,
     pub(super) registry: Registry,
     pub(super) store: Store,
+    /// Which official files it took.
+    pub(super) lock: Lock,
     settings: Settings,
     /// How many API calls it took to get here.
     pub(super) calls: u64,
@@ -41,9 +44,12 @@ impl Run {
         access: Access,
     ) -> Result<Self, Failure> {
         let folder = state_folder(&stack, global.sandbox)?;
+        let lock = Lock::read(&stack, global.sandbox, environment)?;
         let reached = reach(&stack, global.sandbox, environment, access).await?;
         let store = Store::open(&folder, &stack.head.name, &reached.identity.cloud);
+        reached.settings.downloads.pin(&lock.pins.0);
         Ok(Self {
+            lock,
             stack,
             graph,
             identity: reached.identity,

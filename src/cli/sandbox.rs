@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::args::{Sandbox as Args, SandboxVerb};
 use super::environment::RELEASES_URL;
 use super::error::{Exit, Failure};
+use super::lock::LOCKS;
 use super::reach::{CONTENT, SANDBOX, STATE, open_sandbox};
 use super::run::block_on;
 use super::screen::Screen;
@@ -58,6 +59,8 @@ fn exports(base_url: &str, kubeconfig: &Path, speed: u32) -> Vec<(&'static str, 
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false".to_owned()),
         ("KUBECONFIG", quoted(&kubeconfig.display().to_string())),
+        // What is installed here is not what the official files hold: their locks are kept apart.
+        (LOCKS, quoted(&kubeconfig.with_file_name("locks").display().to_string())),
         ("STACK_SPEED", speed.to_string()),
         (RELEASES_URL, format!("{base_url}{RELEASES}")),
     ]

@@ -1,6 +1,7 @@
 //! The way to clusters: one client a cluster and run, made by one DescribeCluster or from a kubeconfig file.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -65,6 +66,13 @@ impl Cloud {
         reached
     }
 
+    /// Whether a kubeconfig file can be used, as far as the file says. Nothing is sent.
+    pub async fn check_kubeconfig(&self, path: &str, context: Option<&str>) -> CloudResult<()> {
+        let (config, _) = self.from_file(path, context.map(str::to_owned)).await?;
+        // Credentials of clients are read here, though not used.
+        if self.door().is_none() { network(config).map(drop) } else { Ok(()) }
+    }
+
     /// Forgets how a cluster was reached: for one that is made again under its name.
     pub fn forget(&self, cluster: &ClusterRef) {
         self.0.clusters.lock().unwrap_or_else(PoisonError::into_inner).remove(cluster);
@@ -77,7 +85,9 @@ impl Cloud {
                 let config = self.describe(&place, eks).await?;
                 (config, Caller::Eks(place, eks.clone()))
             }
-            ClusterRef::Kubeconfig { kubeconfig, context } => from_file(kubeconfig, context.clone()).await?,
+            ClusterRef::Kubeconfig { kubeconfig, context } => {
+                self.from_file(kubeconfig, context.clone()).await?
+            }
         };
         self.wired(cluster, config, caller)
     }
@@ -122,11 +132,41 @@ impl Cloud {
         Ok(config)
     }
 
+    /// Reads a kubeconfig file: what is wrong with it is told on one line.
+    async fn from_file(&self, path: &str, context: Option<String>) -> CloudResult<(kube::Config, Caller)> {
+        let operation = format!("reading {path}");
+        let fail = |words: String| CloudError::new(ErrorSort::Invalid, operation.clone(), words);
+        let at = match (path.strip_prefix("~/"), &self.0.settings.home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => PathBuf::from(path),
+        };
+        let file = Kubeconfig::read_from(at).map_err(|error| fail(innermost(&error)))?;
+        let names: Vec<&str> = file.contexts.iter().map(|context| context.name.as_str()).collect();
+        let wanted = context.as_deref().or(file.current_context.as_deref()).unwrap_or_default();
+        if !names.contains(&wanted) {
+            let which = if wanted.is_empty() {
+                "no current context".to_owned()
+            } else {
+                format!("no context `{wanted}`")
+            };
+            let known = if names.is_empty() { "none at all".to_owned() } else { names.join(", ") };
+            return Err(fail(format!("it has {which}; there is {known}")));
+        }
+        let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+        let config = kube::Config::from_custom_kubeconfig(file, &options).await;
+        let config = config.map_err(|error| fail(innermost(&error)))?;
+        let token = config.auth_info.token.as_ref().map(|token| {
+            use secrecy::ExposeSecret;
+            token.expose_secret().to_owned()
+        });
+        Ok((config, token.map_or(Caller::Wire, Caller::Fixed)))
+    }
+
     /// Fetches a file over HTTPS or from the mirror, following redirects.
-    pub async fn download(&self, url: &str) -> CloudResult<Bytes> {
+    pub(super) async fn fetched(&self, url: &str) -> CloudResult<Bytes> {
         let operation = format!("GET {url}");
         let fail = |sort: ErrorSort, words: String| CloudError::new(sort, operation.clone(), words);
-        let mut at = self.mirrored(url);
+        let mut at = self.downloads().mirrored(url);
         for _ in 0..=REDIRECTS {
             let uri: Uri = at.parse().map_err(|_| fail(ErrorSort::Invalid, format!("{at} is no address")))?;
             self.calls().sent(&format!("Download.{}", uri.host().unwrap_or_default()));
@@ -136,7 +176,7 @@ impl Cloud {
             let elsewhere =
                 response.headers().get(http::header::LOCATION).and_then(|value| value.to_str().ok());
             match (status.is_redirection(), elsewhere) {
-                (true, Some(elsewhere)) => at = self.mirrored(elsewhere),
+                (true, Some(elsewhere)) => at = self.downloads().mirrored(elsewhere),
                 _ if status.is_success() => {
                     let body = response.into_body().collect().await;
                     return body
@@ -180,16 +220,13 @@ fn broken(cluster: &str, error: &dyn std::fmt::Display) -> CloudError {
     CloudError::new(ErrorSort::Invalid, format!("connecting to {cluster}"), error.to_string())
 }
 
-async fn from_file(path: &str, context: Option<String>) -> CloudResult<(kube::Config, Caller)> {
-    let file = Kubeconfig::read_from(path).map_err(|error| broken(path, &error))?;
-    let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
-    let config =
-        kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|error| broken(path, &error))?;
-    let token = config.auth_info.token.as_ref().map(|token| {
-        use secrecy::ExposeSecret;
-        token.expose_secret().to_owned()
-    });
-    Ok((config, token.map_or(Caller::Wire, Caller::Fixed)))
+/// The first cause of an error, on one line.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// The certificates of a PEM text, each as DER.

@@ -7,6 +7,7 @@ mod calls;
 mod clients;
 mod cluster;
 pub mod door;
+mod downloads;
 pub mod ec2;
 pub mod eks;
 mod error;
@@ -34,6 +35,7 @@ pub use access::Access;
 pub use calls::Calls;
 pub use clients::Clients;
 pub use cluster::ClusterRef;
+pub use downloads::{Downloads, OTHER_DIGEST, sha256};
 pub use error::{Absent, CloudError, CloudResult, ErrorSort, Named, Wrong};
 pub use objects::{MANAGER, NOT_SERVED, ObjectRef, Objects, from_kube};
 pub use owner::{ADDRESS, LINEAGE, TOKEN, split_tags};
@@ -85,12 +87,9 @@ impl Cloud {
         self.0.settings.door.as_ref()
     }
 
-    /// Where a download is asked for.
-    fn mirrored(&self, url: &str) -> String {
-        match (&self.0.settings.mirror, url.strip_prefix("https://")) {
-            (Some(mirror), Some(rest)) => format!("{}/{rest}", mirror.trim_end_matches('/')),
-            _ => url.to_owned(),
-        }
+    /// Where official files come from.
+    fn downloads(&self) -> &Downloads {
+        &self.0.settings.downloads
     }
 
     /// The clients of an account and region; made at first use.

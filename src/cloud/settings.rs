@@ -1,6 +1,7 @@
 //! `Settings`: how a run reaches its cloud. What the environment says of it is read in `cli`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use aws_config::BehaviorVersion;
@@ -14,8 +15,8 @@ use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
-use super::Access;
 use super::door::DoorClient;
+use super::{Access, Downloads};
 use crate::clock::Clock;
 use crate::door::Door;
 
@@ -32,8 +33,10 @@ pub struct Settings {
     pub accounts: BTreeMap<String, SharedCredentialsProvider>,
     /// Where clusters and downloads are reached, if not over the network.
     pub door: Option<Door>,
-    /// Where downloads come from instead of their own hosts: `https://host/path` is asked as `<mirror>/host/path`.
-    pub mirror: Option<String>,
+    /// What `~` stands for in the paths of kubeconfig files.
+    pub home: Option<PathBuf>,
+    /// Where official files come from.
+    pub downloads: Downloads,
 }
 
 impl Settings {
@@ -51,7 +54,15 @@ impl Settings {
             .retry_config(retry())
             .timeout_config(timeouts())
             .build();
-        Self { sdk, clock, access, accounts: BTreeMap::new(), door: Some(door), mirror: None }
+        Self {
+            sdk,
+            clock,
+            access,
+            accounts: BTreeMap::new(),
+            door: Some(door),
+            downloads: Downloads::default(),
+            home: None,
+        }
     }
 }
 

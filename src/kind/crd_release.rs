@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::manifest::{self, Live};
 use super::{Found, FoundOf, Kind, Ownership, Readiness};
 use crate::cloud::{CloudError, CloudResult, ClusterRef, Cx, ErrorSort, ObjectRef};
+use crate::recipe::crd_files;
 use crate::shape::{Shape, Timing};
 
 /// The kind.
@@ -157,24 +158,8 @@ fn readiness(there: &[Live]) -> Readiness {
 
 /// Where the files of a release are.
 fn addresses(spec: &Spec) -> CloudResult<Vec<String>> {
-    let version = &spec.version;
-    let raw = "https://raw.githubusercontent.com";
-    Ok(match spec.release.as_str() {
-        "gateway-api" => vec![format!(
-            "https://github.com/kubernetes-sigs/gateway-api/releases/download/v{version}/standard-install.yaml"
-        )],
-        "aws-load-balancer-controller" => {
-            let base = format!("{raw}/kubernetes-sigs/aws-load-balancer-controller/v{version}");
-            vec![
-                format!("{base}/helm/aws-load-balancer-controller/crds/crds.yaml"),
-                format!("{base}/config/crd/gateway/gateway-crds.yaml"),
-            ]
-        }
-        "aws-gateway-api-controller" => vec![format!(
-            "{raw}/aws/aws-application-networking-k8s/v{version}/files/controller-installation/deploy-v{version}.yaml"
-        )],
-        other => return Err(wrong(spec, format!("there is no release {other}"))),
-    })
+    crd_files(&spec.release, &spec.version)
+        .ok_or_else(|| wrong(spec, format!("there is no release {}", spec.release)))
 }
 
 fn wrong(spec: &Spec, words: String) -> CloudError {

@@ -1,4 +1,4 @@
-//! CRD releases: which CRDs a release holds, and where its official file is. Fetching it is not here.
+//! CRD releases: which CRDs a release holds, and where its official files are. Fetching them is not here.
 
 /// One release of CRDs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,8 +9,6 @@ pub struct Crds {
     pub version: &'static str,
     /// The full names of its CRDs, sorted.
     pub names: &'static [&'static str],
-    /// The official files, in the order in which they are applied.
-    pub urls: &'static [&'static str],
 }
 
 const KNOWN: &[Crds] = &[
@@ -29,9 +27,6 @@ const KNOWN: &[Crds] = &[
             "tlsroutes.gateway.networking.k8s.io",
             "udproutes.gateway.networking.k8s.io",
         ],
-        urls: &[
-            "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.6.1/standard-install.yaml",
-        ],
     },
     Crds {
         release: "aws-load-balancer-controller",
@@ -44,10 +39,6 @@ const KNOWN: &[Crds] = &[
             "loadbalancerconfigurations.gateway.k8s.aws",
             "targetgroupbindings.elbv2.k8s.aws",
             "targetgroupconfigurations.gateway.k8s.aws",
-        ],
-        urls: &[
-            "https://raw.githubusercontent.com/kubernetes-sigs/aws-load-balancer-controller/v3.5.0/helm/aws-load-balancer-controller/crds/crds.yaml",
-            "https://raw.githubusercontent.com/kubernetes-sigs/aws-load-balancer-controller/v3.5.0/config/crd/gateway/gateway-crds.yaml",
         ],
     },
     Crds {
@@ -62,15 +53,33 @@ const KNOWN: &[Crds] = &[
             "targetgrouppolicies.application-networking.k8s.aws",
             "vpcassociationpolicies.application-networking.k8s.aws",
         ],
-        urls: &[
-            "https://raw.githubusercontent.com/aws/aws-application-networking-k8s/v2.1.3/files/controller-installation/deploy-v2.1.3.yaml",
-        ],
     },
 ];
 
 /// A release of CRDs, if it is known.
 pub fn crds(release: &str, version: &str) -> Option<&'static Crds> {
     KNOWN.iter().find(|known| known.release == release && known.version == version)
+}
+
+/// The addresses of the official files of a release, in the order in which they are applied.
+pub fn crd_files(release: &str, version: &str) -> Option<Vec<String>> {
+    let raw = "https://raw.githubusercontent.com";
+    Some(match release {
+        "gateway-api" => vec![format!(
+            "https://github.com/kubernetes-sigs/gateway-api/releases/download/v{version}/standard-install.yaml"
+        )],
+        "aws-load-balancer-controller" => {
+            let base = format!("{raw}/kubernetes-sigs/aws-load-balancer-controller/v{version}");
+            vec![
+                format!("{base}/helm/aws-load-balancer-controller/crds/crds.yaml"),
+                format!("{base}/config/crd/gateway/gateway-crds.yaml"),
+            ]
+        }
+        "aws-gateway-api-controller" => vec![format!(
+            "{raw}/aws/aws-application-networking-k8s/v{version}/files/controller-installation/deploy-v{version}.yaml"
+        )],
+        _ => return None,
+    })
 }
 
 /// The release that defines the kinds of an API group: `gateway-api` for `gateway.networking.k8s.io`.

@@ -14,9 +14,10 @@ mod load_balancer_webhooks;
 mod objects;
 #[cfg(test)]
 mod official;
+pub mod pins;
 mod rbac;
 
-pub use crds::{Crds, crds, release_of_group};
+pub use crds::{Crds, crd_files, crds, release_of_group};
 pub use iam::{Condition, Statement, assume_role, pod_identity_trust, policy};
 pub use objects::{Object, Settings, Stage, object_key};
 pub use rbac::Rule;

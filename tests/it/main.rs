@@ -8,6 +8,7 @@ mod engine;
 mod formats;
 mod guests;
 mod keeping;
+mod lock;
 mod order;
 mod rescue;
 mod scripts;

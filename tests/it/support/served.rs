@@ -93,8 +93,20 @@ impl Served {
 
     /// Runs this program against it.
     pub fn stack(&self, words: &[&str]) -> Output {
+        self.stack_with(&[], words)
+    }
+
+    /// Runs this program against it, with variables set or, where they are empty, not set.
+    pub fn stack_with(&self, variables: &[(&str, &str)], words: &[&str]) -> Output {
         let mut program = program(self.folder.path());
         program.env_clear().env("HOME", "/nowhere").envs(&self.environment);
+        for (name, value) in variables {
+            if value.is_empty() {
+                program.env_remove(name)
+            } else {
+                program.env(name, value)
+            };
+        }
         program.args(words).output().expect("the binary runs")
     }
 
