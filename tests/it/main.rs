@@ -16,3 +16,4 @@ mod serve;
 mod shop;
 mod support;
 mod tidy;
+mod tried;
