@@ -71,17 +71,11 @@ impl Environment {
         for (name, url) in &endpoints {
             check_endpoint(name, url)?;
         }
-        match self.0.get(RELEASES_URL) {
-            Some(url) if url.starts_with(FILE) => {
-                if !Path::new(&url[FILE.len()..]).is_dir() {
-                    let wrong = format!("{RELEASES_URL} is `{url}`, and there is no such folder");
-                    return Err(
-                        Failure::refused(wrong).hint("the path is absolute, as in `file:///srv/releases`")
-                    );
-                }
+        if let Some(url) = self.0.get(RELEASES_URL) {
+            match url.strip_prefix(FILE) {
+                Some(folder) => check_folder(url, Path::new(folder))?,
+                None => check_endpoint(RELEASES_URL, url)?,
             }
-            Some(url) => check_endpoint(RELEASES_URL, url)?,
-            None => {}
         }
         let ignored = self.get(IGNORE).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         match endpoints.first() {
@@ -92,6 +86,14 @@ impl Environment {
             _ => Ok(()),
         }
     }
+}
+
+fn check_folder(url: &str, folder: &Path) -> Result<(), Failure> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(Failure::refused(format!("{RELEASES_URL} is `{url}`, and there is no such folder"))
+        .hint("the path is absolute, as in `file:///srv/releases`"))
 }
 
 fn check_endpoint(name: &str, url: &str) -> Result<(), Failure> {

@@ -68,7 +68,7 @@ impl Cloud {
 
     /// Whether a kubeconfig file can be used, as far as the file says. Nothing is sent.
     pub async fn check_kubeconfig(&self, path: &str, context: Option<&str>) -> CloudResult<()> {
-        let (config, _) = self.from_file(path, context.map(str::to_owned)).await?;
+        let (config, _) = self.read_kubeconfig(path, context.map(str::to_owned)).await?;
         // Credentials of clients are read here, though not used.
         if self.door().is_none() { network(config).map(drop) } else { Ok(()) }
     }
@@ -86,7 +86,7 @@ impl Cloud {
                 (config, Caller::Eks(place, eks.clone()))
             }
             ClusterRef::Kubeconfig { kubeconfig, context } => {
-                self.from_file(kubeconfig, context.clone()).await?
+                self.read_kubeconfig(kubeconfig, context.clone()).await?
             }
         };
         self.wired(cluster, config, caller)
@@ -133,7 +133,11 @@ impl Cloud {
     }
 
     /// Reads a kubeconfig file: what is wrong with it is told on one line.
-    async fn from_file(&self, path: &str, context: Option<String>) -> CloudResult<(kube::Config, Caller)> {
+    async fn read_kubeconfig(
+        &self,
+        path: &str,
+        context: Option<String>,
+    ) -> CloudResult<(kube::Config, Caller)> {
         let operation = format!("reading {path}");
         let fail = |words: String| CloudError::new(ErrorSort::Invalid, operation.clone(), words);
         let at = match (path.strip_prefix("~/"), &self.0.settings.home) {
