@@ -18,6 +18,7 @@ use super::signals;
 use super::teller::Teller;
 use super::view;
 use super::view::summary::Took;
+use super::view::words::duration;
 use crate::clock::Stopwatch;
 use crate::cloud::Access;
 use crate::execute::event::{Event, Outcome};
@@ -25,7 +26,7 @@ use crate::execute::{Cancel, Options, execute};
 use crate::observe::observe_for;
 use crate::plan::{Intent, Leave, Plan, plan_with};
 use crate::state::State;
-use crate::state::store::Holder;
+use crate::state::store::{Holder, Locked, Wait, Waiting};
 
 /// What is to be done, and how.
 pub(super) struct Order<'a> {
@@ -52,7 +53,54 @@ pub(super) async fn carry(
     screen.status(|out| writeln!(out, "Stack {name} in {}\n", run.whereabouts()));
     let watch = Stopwatch::start();
     let holder = Holder::new(who(environment), &order.command, run.clock().millis());
-    let mut locked = run.store.lock(&holder, &lineage()).await?;
+    let mut waiter = Waiter { screen, told: None };
+    let mut tell = |holder: &Holder, what| waiter.tell(holder, what, run.clock().millis());
+    let mut wait = Wait { within: how.lock_timeout, tell: &mut tell };
+    let lineage = lineage();
+    let locking = async { Ok(run.store.lock_within(&holder, &lineage, &mut wait).await?) };
+    let mut locked = signals::unless_told(&mut signals, locking).await?;
+    let done = carry_locked(screen, run, order, signals, (&holder, &mut locked), watch).await;
+    locked.release().await;
+    done
+}
+
+/// Tells whom a run waits for, once each.
+struct Waiter<'a> {
+    screen: &'a Screen,
+    told: Option<(String, Waiting)>,
+}
+
+impl Waiter<'_> {
+    fn tell(&mut self, holder: &Holder, what: Waiting, now: i64) {
+        let seen = (holder.id.clone(), what);
+        if self.told.as_ref() == Some(&seen) {
+            return;
+        }
+        let since = u64::try_from(now - holder.at).unwrap_or_default();
+        let since = duration(std::time::Duration::from_millis(since));
+        let Holder { id, who, command, .. } = holder;
+        self.screen.status(|out| match what {
+            Waiting::ForSignsOfLife => {
+                writeln!(out, "The state is locked by {who}: looking for signs of life …")
+            }
+            Waiting::ForItsEnd => {
+                writeln!(out, "Waiting for {who}: `{command}`, for {since} (lock {id}) …")
+            }
+        });
+        self.told = Some(seen);
+    }
+}
+
+/// The same, with the state locked.
+async fn carry_locked(
+    screen: &Screen,
+    run: &Run,
+    order: Order<'_>,
+    mut signals: watch::Receiver<Cancel>,
+    (holder, locked): (&Holder, &mut Locked),
+    watch: Stopwatch,
+) -> Result<Exit, Failure> {
+    let how = order.how;
     if locked.was_torn() {
         screen.status(|out| {
             writeln!(
@@ -89,10 +137,10 @@ pub(super) async fn carry(
     run.lock.write(new)?;
     let parallel = Some(usize::from(how.parallel));
     let options = Options { parallel, cancel: signals, who: holder.who.clone(), command: order.command };
-    let cloud = run.cloud(Access::Write);
+    let cloud = run.cloud_under(locked.lease());
     let began = run.clock().elapsed();
     let source = &run.stack.source;
-    let mut chronicle = Chronicle::begin(&locked, &holder, &plan, source, run.clock()).await?;
+    let mut chronicle = Chronicle::begin(locked, holder, &plan, source, run.clock()).await?;
     let mut teller = Teller::new(*screen, how.json);
     let mut steps = Vec::new();
     let mut heard = |event: Event| {
@@ -102,14 +150,14 @@ pub(super) async fn carry(
         chronicle.hear(&event);
         teller.tell(&event, run.clock().elapsed().saturating_sub(began), watch.elapsed());
     };
-    let outcome = execute(&cloud, run.registry, &mut locked, &plan, options, &mut heard).await;
+    let outcome = execute(&cloud, run.registry, locked, &plan, options, &mut heard).await;
     teller.end(run.clock().elapsed().saturating_sub(began));
     let outcome = outcome.map_err(|error| {
         let sandbox = if run.sandbox { " --sandbox" } else { "" };
         let pushed_by = format!("stack state push {}{sandbox}", word_of(&source.path));
-        rescue(error, &locked, &run.store, &pushed_by)
+        rescue(error, locked, &run.store, &pushed_by)
     });
-    let noted = chronicle.end(&locked, outcome.as_ref().map(exit_of)).await;
+    let noted = chronicle.end(locked, outcome.as_ref().map(exit_of)).await;
     let outcome = outcome?;
     if let Err(error) = noted {
         let why = Failure::from(error).in_a_line();

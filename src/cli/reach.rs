@@ -16,7 +16,7 @@ use aws_types::region::Region;
 use super::environment::{Environment, FILE, RELEASES_URL};
 use super::error::Failure;
 use crate::clock::Clock;
-use crate::cloud::{Access, Cloud, CloudError, Downloads, ErrorSort, Named, Settings, retry, timeouts};
+use crate::cloud::{Access, Cloud, CloudError, Downloads, ErrorSort, Gate, Named, Settings, retry, timeouts};
 use crate::graph::Place;
 use crate::sandbox::Sandbox;
 use crate::stack::Stack;
@@ -103,7 +103,8 @@ pub(super) async fn real(
         .await;
     check_credentials(&sdk, environment).await?;
     let downloads = downloads(environment);
-    Ok(Settings { sdk, clock, access, accounts: BTreeMap::new(), door: None, downloads, home: None })
+    let (accounts, gate) = (BTreeMap::new(), Gate::default());
+    Ok(Settings { sdk, clock, access, gate, accounts, door: None, downloads, home: None })
 }
 
 /// Every kubeconfig that the file names is there and has the context, before anything is sent.

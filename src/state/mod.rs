@@ -49,6 +49,9 @@ pub struct State {
     pub records: BTreeMap<Address, Record>,
     /// The outputs of the last complete `up`.
     pub outputs: BTreeMap<String, Json>,
+    /// Where the state is now, if it was moved away from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<String>,
 }
 
 /// What is known of one resource.
@@ -118,6 +121,7 @@ impl State {
             seq: 0,
             records: BTreeMap::new(),
             outputs: BTreeMap::new(),
+            moved: None,
         }
     }
 

@@ -10,6 +10,7 @@ pub mod elb;
 pub mod iam;
 pub mod lattice;
 pub mod route53;
+pub mod s3;
 pub mod sts;
 pub mod tagging;
 pub mod wire;
@@ -66,6 +67,8 @@ pub enum Protocol {
         /// The namespace of answers.
         namespace: &'static str,
     },
+    /// S3's own: paths and bytes, much of it in headers.
+    S3,
 }
 
 /// One operation.
@@ -97,6 +100,7 @@ pub const SERVICES: &[&Service] = &[
     &iam::SERVICE,
     &lattice::SERVICE,
     &route53::SERVICE,
+    &s3::SERVICE,
     &sts::SERVICE,
     &tagging::SERVICE,
 ];
@@ -126,4 +130,5 @@ pub fn furnish(world: &mut World) {
     ec2::furnish(world);
     iam::furnish(world);
     route53::furnish(world);
+    s3::furnish(world);
 }
