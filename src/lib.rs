@@ -26,12 +26,12 @@
 //! | | [`recipe`] | pure data by controller version: Kubernetes objects, IAM statements, CRDs |
 //! | | [`compose`] | sections become resources and the edges between them |
 //! | | [`shape`], [`graph`], [`change`], [`diff`], [`live`] | what pure code knows of kinds; edges and cycles; the words of change; differences |
-//! | | [`state`] | what is known of everything made; its journal and file; its store: a folder, or objects in a bucket |
+//! | | [`state`] | what is known of everything made; its journal, file and store |
 //! | 2 decisions | [`plan`] | (Graph, State, Live, Intent) to Plan: a pure function |
 //! | 3 edge | [`cloud`] | AWS and Kubernetes clients: counted, guarded, on one clock |
 //! | 4 kinds | [`kind`] | one file a kind: what it is, find, create, update, delete |
 //! | 5 effects | [`observe`], [`execute`] | read everything known; carry a plan out |
-//! | 6 products | [`drift`] | what the verbs beyond up and destroy need |
+//! | 6 products | [`drift`], [`sweep`] | what the verbs beyond up and destroy need |
 //! | 7 face | [`cli`] | one file a verb; views; the only place for output, environment and exit codes |
 //! | beside | [`sandbox`] | the embedded cloud: AWS, Kubernetes API servers, both controllers, in simulated time |
 //!
@@ -71,4 +71,5 @@ pub mod sandbox;
 pub mod shape;
 pub mod stack;
 pub mod state;
+pub mod sweep;
 pub mod value;

@@ -1,14 +1,12 @@
 //! The command line as types, and its help texts. What the verbs do is beside, a file each.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::address::Address;
-use crate::stack::duration::Limit;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -23,6 +21,7 @@ Examples:
   stack up shop                      do it, after asking
   stack drift shop                   did somebody change something by hand?
   stack destroy shop                 take it down again, in the right order
+  stack sweep shop --check           is really nothing left of it?
 
 Exit codes:
   0    done; for `plan --exit-code` and `drift`: nothing to do
@@ -32,7 +31,7 @@ Exit codes:
   4    `drift`: the live cloud differs from the recorded state
   5    partly applied: some steps failed, others are done and saved
   6    the state is locked, belongs to another cloud, or a saved plan is stale
-  7    `destroy`: leftovers remain
+  7    `destroy`, `sweep`: leftovers remain
   130  interrupted; state saved";
 
 /// Provision application networks on Amazon EKS from one TOML file.
@@ -109,6 +108,9 @@ Examples:
     Up(Up),
     /// Take down everything that the stack has made
     #[command(after_help = "\
+Ends with an audit: it looks for what could be left, by tags, names and VPCs, in every region and account of
+the stack, lists it and ends with 7. With `--target` there is none: see `stack sweep`.
+
 Examples:
   stack destroy shop
   stack destroy shop --target route.cart --yes
@@ -122,6 +124,22 @@ Examples:
   stack drift shop
   stack drift shop --json")]
     Drift(Drift),
+    /// Look for what was left behind, and remove what a cluster that is gone has left
+    ///
+    /// With a stack and `--check`: looks through every account and region of the stack, by tags, names and VPCs, for
+    /// what it, EKS and the controllers could have left. Only reads. `stack destroy` of a whole stack ends with it.
+    ///
+    /// With `--cluster`: lists what the controllers and EKS left of a cluster that is gone, whoever made it, in the
+    /// order of removal, and removes it with `--yes`: only what carries the tags of that cluster, and rules of other
+    /// groups that refer to those groups.
+    #[command(after_help = "\
+Ends with 0 if nothing is left, with 7 if something is, with 1 if something could not be read.
+
+Examples:
+  stack sweep shop --check
+  stack sweep --cluster prod-1 --region us-west-2
+  stack sweep --cluster prod-1 --region us-west-2 --vpc vpc-0abc --yes")]
+    Sweep(Sweep),
     /// Show the outputs of the last complete `up`
     #[command(after_help = "\
 Examples:
@@ -137,20 +155,6 @@ Examples:
     History(History),
     /// Look into the recorded state, and mend it
     State(State),
-    /// Take the state away from a run that does not end
-    #[command(after_help = "\
-The id is told by whoever finds the state locked. The run that has it stops: it can write nothing
-more. A run that was killed need not be unlocked: the next one goes on by itself.
-
-Example:
-  stack unlock shop 4f1c09a2b7d35e68")]
-    Unlock {
-        /// Of which stack.
-        #[command(flatten)]
-        of: OfStack,
-        /// The id of the lock
-        id: String,
-    },
     /// Write a kubeconfig with a context for each cluster of the stack
     #[command(after_help = "\
 kubectl then gets its tokens from `stack token`; no other program is needed.
@@ -289,9 +293,6 @@ pub struct How {
     /// Show every field of the plan, and manifests whole
     #[arg(long, short)]
     pub verbose: bool,
-    /// Wait so long for another run that has the state, as in `90s` or `10m`
-    #[arg(long, value_name = "DURATION", value_parser = time, default_value = "0s", hide_default_value = true)]
-    pub lock_timeout: Duration,
 }
 
 /// `stack drift`.
@@ -300,6 +301,41 @@ pub struct Drift {
     /// Of which stack.
     #[command(flatten)]
     pub of: OfStack,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `stack sweep`.
+#[derive(Debug, Args)]
+pub struct Sweep {
+    /// Of which stack.
+    #[command(flatten)]
+    pub of: Option<OfStack>,
+    /// Only look, at everything that the stack could have left
+    #[arg(long, requires = "stack", conflicts_with_all = ["cluster", "yes"])]
+    pub check: bool,
+    /// The EKS name of a cluster that is gone
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "region",
+        conflicts_with = "stack",
+        required_unless_present = "stack"
+    )]
+    pub cluster: Option<String>,
+    /// The region it was in
+    #[arg(long, value_name = "REGION", requires = "cluster")]
+    pub region: Option<String>,
+    /// The VPC it was in: what says that it is of a cluster of the same name elsewhere stays
+    #[arg(long, value_name = "ID", requires = "cluster")]
+    pub vpc: Option<String>,
+    /// A role to assume first, for a cluster in another account
+    #[arg(long, value_name = "ARN", requires = "cluster")]
+    pub role_arn: Option<String>,
+    /// Remove it; without this it is only listed
+    #[arg(long, short)]
+    pub yes: bool,
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
@@ -351,21 +387,6 @@ pub struct State {
 /// `stack state …`.
 #[derive(Debug, Subcommand)]
 pub enum StateVerb {
-    /// Move the state, with its history, to another backend
-    #[command(after_help = "\
-What is left at the old place says where the state went, and is refused from then on.
-
-Examples:
-  stack state migrate shop --to s3://our-states/network
-  stack state migrate shop --to state          back into files")]
-    Migrate {
-        /// Of which stack.
-        #[command(flatten)]
-        of: OfStack,
-        /// Where to: a folder, or a URL as `backend` under [state] takes it
-        #[arg(long, value_name = "BACKEND")]
-        to: String,
-    },
     /// List the addresses of everything that the stack has made
     List {
         /// Of which stack.
@@ -523,14 +544,6 @@ impl From<Leave> for crate::plan::Leave {
     fn from(leave: Leave) -> Self {
         Self { include_foreign: leave.include_foreign }
     }
-}
-
-/// A duration; none for zero.
-fn time(text: &str) -> Result<Duration, String> {
-    if matches!(text, "0" | "0s") {
-        return Ok(Duration::ZERO);
-    }
-    text.parse::<Limit>().map(|limit| limit.0)
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

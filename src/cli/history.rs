@@ -18,7 +18,7 @@ pub(super) fn run(
     args: &Args,
 ) -> Result<Exit, Failure> {
     block_on(false, async {
-        let kept = Kept::of(&args.of, global, environment).await?;
+        let kept = Kept::of(&args.of, global, environment)?;
         // History is told even where the state cannot be read.
         let store = kept.store("");
         match args.run {

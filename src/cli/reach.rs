@@ -13,10 +13,11 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
+use super::args::Global;
 use super::environment::{Environment, FILE, RELEASES_URL};
 use super::error::Failure;
 use crate::clock::Clock;
-use crate::cloud::{Access, Cloud, CloudError, Downloads, ErrorSort, Gate, Named, Settings, retry, timeouts};
+use crate::cloud::{Access, Cloud, CloudError, Downloads, ErrorSort, Named, Settings, retry, timeouts};
 use crate::graph::Place;
 use crate::sandbox::Sandbox;
 use crate::stack::Stack;
@@ -85,12 +86,31 @@ pub(super) async fn reach(
     }
 }
 
-/// Credentials, endpoints and HTTP as the environment and the AWS configuration say.
-pub(super) async fn real(
-    region: &str,
+/// Reaches the cloud of a region without a stack, as the caller or in a role. The place is to be asked for its clients.
+pub(super) async fn cloud_at(
+    global: &Global,
     environment: &Environment,
+    region: &str,
+    role_arn: Option<&str>,
     access: Access,
-) -> Result<Settings, Failure> {
+) -> Result<(Settings, Place), Failure> {
+    let mut settings = if global.sandbox {
+        let sandbox = open_sandbox(1)?;
+        Settings::through(sandbox.door(), sandbox.clock(), region, access)
+    } else {
+        real(region, environment, access).await?
+    };
+    let mut place = Place { account: None, region: region.to_owned() };
+    if let Some(role_arn) = role_arn {
+        let role = assume(&settings.sdk, role_arn).await;
+        settings.accounts.insert(role_arn.to_owned(), role);
+        place.account = Some(role_arn.to_owned());
+    }
+    Ok((settings, place))
+}
+
+/// Credentials, endpoints and HTTP as the environment and the AWS configuration say.
+async fn real(region: &str, environment: &Environment, access: Access) -> Result<Settings, Failure> {
     environment.check_endpoints()?;
     let clock = Clock::system(environment.speed()?);
     // Another provider that is installed already does as well.
@@ -103,8 +123,7 @@ pub(super) async fn real(
         .await;
     check_credentials(&sdk, environment).await?;
     let downloads = downloads(environment);
-    let (accounts, gate) = (BTreeMap::new(), Gate::default());
-    Ok(Settings { sdk, clock, access, gate, accounts, door: None, downloads, home: None })
+    Ok(Settings { sdk, clock, access, accounts: BTreeMap::new(), door: None, downloads, home: None })
 }
 
 /// Every kubeconfig that the file names is there and has the context, before anything is sent.
@@ -192,7 +211,7 @@ async fn roles(stack: &Stack, sdk: &SdkConfig) -> BTreeMap<String, SharedCredent
 }
 
 /// Credentials of a role.
-pub(super) async fn assume(sdk: &SdkConfig, role_arn: &str) -> SharedCredentialsProvider {
+async fn assume(sdk: &SdkConfig, role_arn: &str) -> SharedCredentialsProvider {
     let provider = AssumeRoleProvider::builder(role_arn).session_name("stack").configure(sdk).build().await;
     SharedCredentialsProvider::new(provider)
 }

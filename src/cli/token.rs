@@ -8,11 +8,10 @@ use serde_json::{Value as Json, json};
 use super::args::{Global, Token as Args};
 use super::environment::Environment;
 use super::error::{Exit, Failure};
-use super::reach::{assume, open_sandbox, real};
+use super::reach::cloud_at;
 use super::run::block_on;
 use super::screen::Screen;
-use crate::cloud::{Access, Cloud, Settings, Token};
-use crate::graph::Place;
+use crate::cloud::{Access, Cloud, Token};
 
 /// The version spoken where kubectl does not say.
 const VERSION: &str = "client.authentication.k8s.io/v1";
@@ -27,18 +26,8 @@ pub(super) fn run(
     args: &Args,
 ) -> Result<Exit, Failure> {
     let token = block_on(global.sandbox, async {
-        let mut settings = if global.sandbox {
-            let sandbox = open_sandbox(1)?;
-            Settings::through(sandbox.door(), sandbox.clock(), &args.region, Access::Read)
-        } else {
-            real(&args.region, environment, Access::Read).await?
-        };
-        let mut place = Place { account: None, region: args.region.clone() };
-        if let Some(role_arn) = &args.role_arn {
-            let role = assume(&settings.sdk, role_arn).await;
-            settings.accounts.insert(role_arn.clone(), role);
-            place.account = Some(role_arn.clone());
-        }
+        let role = args.role_arn.as_deref();
+        let (settings, place) = cloud_at(global, environment, &args.region, role, Access::Read).await?;
         Ok::<_, Failure>(Cloud::new(settings).token(&place, &args.cluster).await?)
     })??;
     let credential = credential(&token, environment.get(INFO));

@@ -2,8 +2,6 @@
 //!
 //! AWS operations are allowed by name, never by a prefix of it. What Kubernetes clients may send is by HTTP method.
 
-use std::sync::Arc;
-
 /// What may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -15,33 +13,12 @@ pub enum Access {
     Read,
 }
 
-/// Asked right before a call that changes something leaves: whether it may. One that was never closed lets all through.
-#[derive(Clone, Default)]
-pub struct Gate(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
-
-impl Gate {
-    /// One that is open while this is true.
-    pub fn new(open: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(open)))
-    }
-
-    /// Whether a call may leave.
-    pub fn is_open(&self) -> bool {
-        self.0.as_ref().is_none_or(|open| open())
-    }
-}
-
-impl std::fmt::Debug for Gate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Gate(open: {})", self.is_open())
-    }
-}
-
 /// The operations that read, as `<service id>.<operation>`.
 const READS: &[&str] = &[
     "ACM.DescribeCertificate",
     "ACM.ListCertificates",
     "ACM.ListTagsForCertificate",
+    "CloudWatch Logs.DescribeLogGroups",
     "EC2.DescribeAddresses",
     "EC2.DescribeAvailabilityZones",
     "EC2.DescribeInternetGateways",
@@ -53,7 +30,9 @@ const READS: &[&str] = &[
     "EC2.DescribeSecurityGroups",
     "EC2.DescribeSubnets",
     "EC2.DescribeTags",
+    "EC2.DescribeVolumes",
     "EC2.DescribeVpcAttribute",
+    "EC2.DescribeVpcEndpoints",
     "EC2.DescribeVpcs",
     "EKS.DescribeAccessEntry",
     "EKS.DescribeAddon",
@@ -76,8 +55,11 @@ const READS: &[&str] = &[
     "IAM.GetRole",
     "IAM.GetRolePolicy",
     "IAM.ListAttachedRolePolicies",
+    "IAM.ListOpenIDConnectProviderTags",
+    "IAM.ListOpenIDConnectProviders",
     "IAM.ListRolePolicies",
     "IAM.ListRoleTags",
+    "IAM.ListRoles",
     "Route 53.GetChange",
     "Route 53.GetHostedZone",
     "Route 53.ListHostedZones",

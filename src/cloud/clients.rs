@@ -4,6 +4,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 
 use super::ec2::Ec2;
+use super::logs::Logs;
 use super::watchman::Watchman;
 use super::{Calls, Settings};
 use crate::graph::Place;
@@ -23,6 +24,8 @@ pub struct Clients {
     pub iam: aws_sdk_iam::Client,
     /// VPC Lattice.
     pub lattice: aws_sdk_vpclattice::Client,
+    /// Log groups.
+    pub logs: Logs,
     /// DNS.
     pub route53: aws_sdk_route53::Client,
     /// Who we are.
@@ -41,8 +44,7 @@ macro_rules! client {
 impl Clients {
     pub(super) fn new(settings: &Settings, place: &Place, calls: &Calls) -> Self {
         let sdk = &configuration(settings, place);
-        let watchman =
-            Watchman { access: settings.access, gate: settings.gate.clone(), calls: calls.clone() };
+        let watchman = Watchman { access: settings.access, calls: calls.clone() };
         Self {
             acm: client!(aws_sdk_acm, sdk, watchman),
             ec2: Ec2::new(sdk, &watchman),
@@ -50,6 +52,7 @@ impl Clients {
             elb: client!(aws_sdk_elasticloadbalancingv2, sdk, watchman),
             iam: client!(aws_sdk_iam, sdk, watchman),
             lattice: client!(aws_sdk_vpclattice, sdk, watchman),
+            logs: Logs::new(sdk, &watchman),
             route53: client!(aws_sdk_route53, sdk, watchman),
             sts: client!(aws_sdk_sts, sdk, watchman),
             sdk: sdk.clone(),

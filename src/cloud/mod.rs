@@ -13,12 +13,14 @@ pub mod eks;
 mod error;
 mod kube;
 mod line;
+pub mod logs;
 mod objects;
 mod owner;
 pub mod policy;
 mod settings;
 mod sorts;
 mod tags;
+mod thin;
 mod token;
 mod watchman;
 
@@ -31,7 +33,7 @@ use crate::door::Door;
 use crate::graph::Place;
 
 pub use crate::live::Ownership;
-pub use access::{Access, Gate};
+pub use access::Access;
 pub use calls::Calls;
 pub use clients::Clients;
 pub use cluster::ClusterRef;
@@ -80,11 +82,6 @@ impl Cloud {
     /// What may be sent.
     pub fn access(&self) -> Access {
         self.0.settings.access
-    }
-
-    /// Whether what changes something may be sent now.
-    fn gate(&self) -> &Gate {
-        &self.0.settings.gate
     }
 
     /// The door in the place of the network, if there is one.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
-use super::aws::{Refusal, wire};
+use super::aws::{Protocol, Refusal, wire};
 use super::{Effect, Here, Sandbox, kube, releases};
 use crate::door::{Body, Door, Lost, full};
 
@@ -64,6 +64,7 @@ impl Sandbox {
         match effect {
             Some(Effect::Throttle) => return refused(429),
             Some(Effect::Broken) => return refused(500),
+            Some(Effect::Denied) => return refused(403),
             Some(Effect::LostBefore) => return Err("the connection was lost".into()),
             Some(Effect::LostAfter) | None => {}
         }
@@ -83,6 +84,7 @@ impl Sandbox {
         match effect {
             Some(Effect::Throttle) => return refused(Refusal::bad("ThrottlingException", "Rate exceeded")),
             Some(Effect::Broken) => return refused(Refusal::new(500, "InternalFailure", "internal error")),
+            Some(Effect::Denied) => return refused(denied(&call)),
             Some(Effect::LostBefore) => return Err("the connection was lost".into()),
             Some(Effect::LostAfter) | None => {}
         }
@@ -94,6 +96,19 @@ impl Sandbox {
         }
         Ok(wire::write(call.service, call.operation, answer))
     }
+}
+
+/// The refusal of what the credentials may not do, in the words of the service.
+fn denied(call: &wire::Call) -> Refusal {
+    let (code, status) = match call.service.protocol {
+        Protocol::Ec2 => ("UnauthorizedOperation", 403),
+        Protocol::Query { .. } | Protocol::RestXml { .. } => ("AccessDenied", 403),
+        Protocol::RestJson { .. } => ("AccessDeniedException", 403),
+        Protocol::AwsJson => ("AccessDeniedException", 400),
+    };
+    let action = format!("{}:{}", call.service.scope, call.operation.name);
+    let words = format!("User: {} is not authorized to perform: {action}", call.principal);
+    Refusal::new(status, code, words)
 }
 
 /// The endpoint id of the cluster that a request is for, and the path there: by host

@@ -7,6 +7,8 @@ pub enum Effect {
     Throttle,
     /// Answered with an internal error; nothing was done.
     Broken,
+    /// Refused, for the credentials may not do it.
+    Denied,
     /// Lost on the way in: nothing was done, no answer comes.
     LostBefore,
     /// Lost on the way out: it was done, no answer comes.

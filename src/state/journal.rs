@@ -3,11 +3,12 @@
 //! A call that changes the cloud never leaves before its `Begun` is on disk. What has no end is looked up by the
 //! next run. How entries reach the disk is in `store`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::trace::{Trace, Traced};
 use super::{Object, Open, Record, State};
 use crate::address::Address;
 use crate::change::Action;
@@ -97,6 +98,13 @@ pub enum Entry {
         /// All of them.
         outputs: BTreeMap<String, Json>,
     },
+    /// Things are about to go: what an audit has to know to look for what they leave behind.
+    Traces {
+        /// Beside those that are known.
+        traces: BTreeSet<Trace>,
+    },
+    /// An audit saw that nothing is left of all that was traced.
+    Audited,
 }
 
 /// A history that cannot have happened: the journal was edited, or this program is wrong.
@@ -184,6 +192,9 @@ pub fn apply(state: &mut State, seq: u64, entry: &Entry) -> Result<(), Illegal> 
         Entry::Moved { from, to } => moved(state, from, to).map_err(illegal)?,
         Entry::Edges { address, edges } => known(state, address).map_err(illegal)?.edges.clone_from(edges),
         Entry::Outputs { outputs } => state.outputs.clone_from(outputs),
+        Entry::Traces { traces } => state.traces.extend(traces.iter().cloned()),
+        // What was left in place on purpose is never a leftover.
+        Entry::Audited => state.traces.retain(|trace| matches!(trace.what, Traced::Kept { .. })),
     }
     Ok(())
 }
@@ -309,6 +320,18 @@ mod tests {
         let record = &state.records[&address()];
         assert_eq!(record.deposed.iter().map(|o| o.id.as_str()).collect::<Vec<_>>(), ["b"]);
         assert_eq!(record.current.as_ref().map(|o| o.id.as_str()), Some("c"));
+    }
+
+    #[test]
+    fn traces_add_up_until_an_audit_is_clean() {
+        let trace = |id: &str| Trace {
+            place: Place { account: None, region: "us-west-2".into() },
+            what: Traced::Vpc { id: id.into() },
+        };
+        let left = |ids: &[&str]| Entry::Traces { traces: ids.iter().map(|id| trace(id)).collect() };
+        let state = fold(&[left(&["a"]), left(&["a", "b"])]);
+        assert_eq!(state.traces, BTreeSet::from([trace("a"), trace("b")]));
+        assert!(fold(&[left(&["a"]), Entry::Audited]).traces.is_empty());
     }
 
     #[test]

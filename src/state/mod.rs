@@ -16,8 +16,9 @@ pub mod history;
 pub mod journal;
 pub mod repair;
 pub mod store;
+pub mod trace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -49,9 +50,9 @@ pub struct State {
     pub records: BTreeMap<Address, Record>,
     /// The outputs of the last complete `up`.
     pub outputs: BTreeMap<String, Json>,
-    /// Where the state is now, if it was moved away from here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub moved: Option<String>,
+    /// What once existed, until an audit was clean.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub traces: BTreeSet<trace::Trace>,
 }
 
 /// What is known of one resource.
@@ -121,7 +122,7 @@ impl State {
             seq: 0,
             records: BTreeMap::new(),
             outputs: BTreeMap::new(),
-            moved: None,
+            traces: BTreeSet::new(),
         }
     }
 

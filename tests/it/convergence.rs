@@ -16,7 +16,7 @@ use crate::support::world::{World, told, up};
 /// How a case went wrong.
 type Fault = String;
 
-fn graph(text: &str) -> Result<Graph, Fault> {
+pub fn graph(text: &str) -> Result<Graph, Fault> {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, content) in FILES {
         std::fs::write(folder.path().join(name), content).expect("a file is written");

@@ -11,6 +11,7 @@ use stack::state::State;
 use stack::state::history::Ending;
 use stack::state::journal::Entry;
 use stack::state::store::Store;
+use stack::state::trace::Traced;
 
 use crate::support::served::copy;
 
@@ -55,6 +56,17 @@ async fn a_journal_of_format_1_without_snapshot_loads() {
 }
 
 #[tokio::test]
+async fn what_was_traced_in_format_1_loads() {
+    let state = state_of("swept").await;
+    assert!(state.is_empty());
+    assert_eq!(state.traces.len(), 7);
+    let issuer = Some("https://oidc.eks.us-west-2.amazonaws.com/id/A".to_owned());
+    let (name, vpc) = ("shop-edge".to_owned(), Some("vpc-1".to_owned()));
+    let cluster = Traced::Cluster { name, vpc, issuer };
+    assert!(state.traces.iter().any(|trace| trace.what == cluster && trace.place.region == "us-west-2"));
+}
+
+#[tokio::test]
 async fn history_of_format_1_loads() {
     let store = Store::open(&samples(), "shop", "sandbox");
     let runs = store.runs(usize::MAX).await.expect("the sample reads");
@@ -80,13 +92,21 @@ fn name_of(entry: &Entry) -> &'static str {
         Entry::Moved { .. } => "moved",
         Entry::Edges { .. } => "edges",
         Entry::Outputs { .. } => "outputs",
+        Entry::Traces { .. } => "traces",
+        Entry::Audited => "audited",
     }
 }
 
 #[test]
 fn there_is_a_sample_of_every_entry() {
-    let all = ["begun", "deposed", "done", "edges", "failed", "gone", "made", "moved", "outputs", "run"];
-    let text = std::fs::read_to_string(samples().join("shop/journal.jsonl")).expect("the sample reads");
+    let all = [
+        "audited", "begun", "deposed", "done", "edges", "failed", "gone", "made", "moved", "outputs", "run",
+        "traces",
+    ];
+    let read = |stack: &str| {
+        std::fs::read_to_string(samples().join(stack).join("journal.jsonl")).expect("the sample reads")
+    };
+    let text = read("shop") + &read("swept");
     let mut found = BTreeSet::new();
     for line in text.lines() {
         let (_, json) = line.split_once(' ').expect("a line has a sum");

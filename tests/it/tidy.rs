@@ -25,6 +25,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("observe", 5),
     ("execute", 5),
     ("drift", 6),
+    ("sweep", 6),
     ("cli", 7),
 ];
 

@@ -8,4 +8,5 @@ pub mod json;
 pub mod plan;
 pub mod progress;
 pub mod summary;
+pub mod sweep;
 pub mod words;

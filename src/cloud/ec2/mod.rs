@@ -8,32 +8,17 @@ mod form;
 mod look;
 mod xml;
 
-use std::fmt;
-
-use aws_runtime::auth::SigV4OperationSigningConfig;
-use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
-use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
-use aws_smithy_runtime::client::identity::IdentityCache;
-use aws_smithy_runtime::client::orchestrator::operation::{Operation, OperationBuilder};
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
-use aws_smithy_runtime_api::client::auth::{
-    AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver,
-};
-use aws_smithy_runtime_api::client::identity::{SharedIdentityCache, SharedIdentityResolver};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
-use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::config_bag::Layer;
-use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
-use aws_types::region::SigningRegion;
-use aws_types::service_config::ServiceConfigKey;
-use aws_types::{SdkConfig, SigningName};
+use aws_smithy_types::error::metadata::ErrorMetadata;
+use aws_types::SdkConfig;
 use serde_json::{Value as Json, json};
 
 use super::error::from_sdk;
+use super::thin::{Thin, ThinError};
 use super::watchman::Watchman;
 use super::{CloudError, CloudResult, ErrorSort};
 
@@ -56,41 +41,11 @@ const ONCE: &[&str] = &[
 
 /// A client of one account and region. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Ec2 {
-    sdk: SdkConfig,
-    endpoint: String,
-    identity: Option<SharedIdentityResolver>,
-    cache: SharedIdentityCache,
-    watchman: Watchman,
-}
-
-/// What EC2 answered when it did not do as asked.
-#[derive(Debug)]
-struct Ec2Error(ErrorMetadata);
-
-impl fmt::Display for Ec2Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for Ec2Error {}
-
-impl ProvideErrorMetadata for Ec2Error {
-    fn meta(&self) -> &ErrorMetadata {
-        &self.0
-    }
-}
+pub struct Ec2(Thin);
 
 impl Ec2 {
     pub(super) fn new(sdk: &SdkConfig, watchman: &Watchman) -> Self {
-        Self {
-            sdk: sdk.clone(),
-            endpoint: endpoint(sdk),
-            identity: sdk.credentials_provider().map(SharedIdentityResolver::new),
-            cache: sdk.identity_cache().unwrap_or_else(|| IdentityCache::lazy().build()),
-            watchman: watchman.clone(),
-        }
+        Self(Thin::new("EC2", "ec2", sdk, watchman))
     }
 
     /// Sends one call. `params` is nested JSON in the API's words, lists in the singular as the wire has them:
@@ -127,75 +82,15 @@ impl Ec2 {
         }
     }
 
-    fn operation(&self, action: &'static str) -> Operation<String, Json, Ec2Error> {
-        let mut builder = Operation::builder()
-            .service_name("EC2")
-            .operation_name(action)
-            .endpoint_url(&self.endpoint)
-            .standard_retry(&self.sdk.retry_config().cloned().unwrap_or_else(super::retry))
-            .timeout_config(self.sdk.timeout_config().cloned().unwrap_or_else(super::timeouts))
-            .retry_classifier(AwsErrorCodeClassifier::<Ec2Error>::new())
-            .interceptor(self.watchman.clone());
+    fn operation(&self, action: &'static str) -> Operation<String, Json, ThinError> {
+        let mut builder = self.0.operation(action);
         if !ONCE.contains(&action) {
             builder = builder
-                .retry_classifier(TransientErrorClassifier::<Ec2Error>::new())
+                .retry_classifier(TransientErrorClassifier::<ThinError>::new())
                 .retry_classifier(HttpStatusCodeClassifier::default());
         }
-        builder = self.run_on_the_configured(builder);
-        if let Some(version) = self.sdk.behavior_version() {
-            builder = builder.behavior_version(version);
-        }
-        builder.runtime_plugin(self.signing()).serializer(request).deserializer(answer).build()
+        builder.serializer(request).deserializer(answer).build()
     }
-
-    /// HTTP client, time and stream protection of the configuration; where it has none, the SDK's defaults.
-    fn run_on_the_configured(&self, mut builder: OperationBuilder) -> OperationBuilder {
-        if let Some(client) = self.sdk.http_client() {
-            builder = builder.http_client(client);
-        }
-        if let Some(sleep) = self.sdk.sleep_impl() {
-            builder = builder.sleep_impl(sleep);
-        }
-        if let Some(time) = self.sdk.time_source() {
-            builder = builder.time_source(time);
-        }
-        if let Some(protection) = self.sdk.stalled_stream_protection() {
-            builder = builder.stalled_stream_protection(protection);
-        }
-        builder
-    }
-
-    fn signing(&self) -> StaticRuntimePlugin {
-        let mut layer = Layer::new("ec2");
-        layer.store_put(AuthSchemeOptionResolverParams::new(()));
-        layer.store_put(SigV4OperationSigningConfig {
-            region: self.sdk.region().map(|region| SigningRegion::from(region.clone())),
-            name: Some(SigningName::from_static("ec2")),
-            ..SigV4OperationSigningConfig::default()
-        });
-        let schemes = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);
-        let mut components = RuntimeComponentsBuilder::new("ec2")
-            .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()))
-            .with_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(schemes)))
-            .with_identity_cache(Some(self.cache.clone()));
-        if let Some(identity) = &self.identity {
-            components = components.with_identity_resolver(SCHEME_ID, identity.clone());
-        }
-        StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components)
-    }
-}
-
-/// Where EC2 is: what the environment or profile says for EC2, then for all services, then AWS by region.
-fn endpoint(sdk: &SdkConfig) -> String {
-    let key =
-        ServiceConfigKey::builder().service_id("EC2").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-    let configured = sdk.service_config().and_then(|config| config.load_config(key.ok()?));
-    if let Some(url) = configured.or_else(|| sdk.endpoint_url().map(str::to_owned)) {
-        return url;
-    }
-    let region = sdk.region().map_or("us-east-1", |region| region.as_ref());
-    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-    format!("https://ec2.{region}.{domain}")
 }
 
 fn request(body: String) -> Result<HttpRequest, BoxError> {
@@ -208,7 +103,7 @@ fn request(body: String) -> Result<HttpRequest, BoxError> {
     Ok(request)
 }
 
-fn answer(response: &HttpResponse) -> Result<Json, OrchestratorError<Ec2Error>> {
+fn answer(response: &HttpResponse) -> Result<Json, OrchestratorError<ThinError>> {
     let text = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
     let read = xml::read(&text);
     if response.status().is_success() {
@@ -222,7 +117,7 @@ fn answer(response: &HttpResponse) -> Result<Json, OrchestratorError<Ec2Error>> 
         .code(error["Code"].as_str().unwrap_or_default())
         .message(error["Message"].as_str().unwrap_or(&status))
         .build();
-    Err(OrchestratorError::operation(Ec2Error(meta)))
+    Err(OrchestratorError::operation(ThinError(meta)))
 }
 
 /// The id that a create answered, at a path as in `vpc/vpcId`.
@@ -334,7 +229,9 @@ mod tests {
 
     #[test]
     fn china_has_its_own_domain_and_a_set_endpoint_wins() {
+        use crate::cloud::thin;
         let at = |region: &'static str| SdkConfig::builder().region(aws_types::region::Region::new(region));
+        let endpoint = |sdk: &SdkConfig| thin::endpoint("EC2", "ec2", sdk);
         assert_eq!(endpoint(&at("cn-north-1").build()), "https://ec2.cn-north-1.amazonaws.com.cn");
         assert_eq!(
             endpoint(&at("eu-west-1").endpoint_url("http://127.0.0.1:1").build()),

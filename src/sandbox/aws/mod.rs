@@ -9,8 +9,8 @@ pub mod eks;
 pub mod elb;
 pub mod iam;
 pub mod lattice;
+pub mod logs;
 pub mod route53;
-pub mod s3;
 pub mod sts;
 pub mod tagging;
 pub mod wire;
@@ -67,8 +67,6 @@ pub enum Protocol {
         /// The namespace of answers.
         namespace: &'static str,
     },
-    /// S3's own: paths and bytes, much of it in headers.
-    S3,
 }
 
 /// One operation.
@@ -99,8 +97,8 @@ pub const SERVICES: &[&Service] = &[
     &elb::SERVICE,
     &iam::SERVICE,
     &lattice::SERVICE,
+    &logs::SERVICE,
     &route53::SERVICE,
-    &s3::SERVICE,
     &sts::SERVICE,
     &tagging::SERVICE,
 ];
@@ -130,5 +128,4 @@ pub fn furnish(world: &mut World) {
     ec2::furnish(world);
     iam::furnish(world);
     route53::furnish(world);
-    s3::furnish(world);
 }

@@ -23,7 +23,9 @@ const EC2: &[(&str, &str, &str)] = &[
     ("ec2/security-group", "security-group", "groupId"),
     ("ec2/security-group-rule", "security-group-rule", "securityGroupRuleId"),
     ("ec2/subnet", "subnet", "subnetId"),
+    ("ec2/volume", "volume", "volumeId"),
     ("ec2/vpc", "vpc", "vpcId"),
+    ("ec2/vpc-endpoint", "vpc-endpoint", "vpcEndpointId"),
 ];
 
 /// ARN and tags of a document, if its service has told this service of it.

@@ -169,6 +169,7 @@ impl World {
         let cloud = self.cloud(Access::Write);
         let holder = Holder::new("tests", "test", 0);
         let mut locked = self.store().lock(&holder, &plan.lineage).await.expect("the state locks");
+        stack::sweep::remember(&mut locked, plan).await.expect("the journal is written");
         let options = Options { parallel: None, cancel, who: "tests".into(), command: "test".into() };
         let events = &mut self.events;
         execute(&cloud, self.registry, &mut locked, plan, options, &mut |event| events.push(event))

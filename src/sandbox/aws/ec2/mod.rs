@@ -10,6 +10,7 @@ mod gateway;
 mod group;
 mod interface;
 mod nat;
+mod others;
 mod region;
 mod route;
 mod rule;
@@ -82,7 +83,9 @@ pub const SERVICE: Service = Service {
         operation!("DescribeSecurityGroups", group::describe),
         operation!("DescribeSubnets", subnet::describe),
         operation!("DescribeTags", tags::describe),
+        operation!("DescribeVolumes", others::describe_volumes),
         operation!("DescribeVpcAttribute", vpc::describe_attribute),
+        operation!("DescribeVpcEndpoints", others::describe_endpoints),
         operation!("DescribeVpcs", vpc::describe),
         operation!("DetachInternetGateway", gateway::detach),
         operation!("DisassociateRouteTable", route::disassociate),

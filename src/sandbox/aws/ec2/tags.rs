@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::super::wire::listed;
 use super::super::{Answer, Refusal};
 use super::describe::{Sort, as_it_is, select};
-use super::{address, done, gateway, group, interface, nat, region, route, rule, subnet, vpc};
+use super::{address, done, gateway, group, interface, nat, others, region, route, rule, subnet, vpc};
 use crate::sandbox::world::{Doc, Here};
 
 /// How many tags a thing takes.
@@ -24,6 +24,8 @@ const SORTS: &[(&str, &str, &Sort)] = &[
     ("security-group", "sg-", &group::SORT),
     ("security-group-rule", "sgr-", &rule::SORT),
     ("network-interface", "eni-", &interface::SORT),
+    ("vpc-endpoint", "vpce-", &others::ENDPOINT),
+    ("volume", "vol-", &others::VOLUME),
     ("prefix-list", "pl-", &region::PREFIX_LISTS),
 ];
 

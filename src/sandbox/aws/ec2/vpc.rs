@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use super::super::wire::truth;
 use super::super::{Answer, Refusal};
 use super::describe::{Sort, as_it_is, describe as describe_any};
-use super::{done, draw, gateway, group, interface, quota, route, rule, subnet, tags, want};
+use super::{done, draw, gateway, group, interface, others, quota, route, rule, subnet, tags, want};
 use crate::sandbox::world::{Doc, Event, Here};
 
 pub(super) const SORT: Sort = Sort {
@@ -85,6 +85,7 @@ pub(super) fn delete(here: &mut Here<'_>, input: &Json) -> Answer {
     if attached
         || !of(here, subnet::SORT.table).is_empty()
         || !of(here, interface::SORT.table).is_empty()
+        || !of(here, others::ENDPOINT.table).is_empty()
         || tables.iter().any(|doc| !route::is_main(doc))
         || groups.iter().any(|doc| doc["groupName"] != "default")
     {

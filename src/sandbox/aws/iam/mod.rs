@@ -8,6 +8,7 @@ mod attached;
 mod document;
 mod inline;
 mod managed;
+mod oidc;
 mod role;
 mod tags;
 
@@ -19,6 +20,8 @@ use crate::sandbox::world::{ACCOUNT, GLOBAL, Here, Key, World};
 
 /// The table of roles, by name.
 pub const ROLE: &str = "iam/role";
+/// The table of OpenID Connect providers, by ARN.
+pub const OIDC: &str = "iam/oidc-provider";
 
 /// The service.
 pub const SERVICE: Service = Service {
@@ -26,7 +29,9 @@ pub const SERVICE: Service = Service {
     protocol: Protocol::Query { namespace: "https://iam.amazonaws.com/doc/2010-05-08/" },
     operations: &[
         Operation { name: "AttachRolePolicy", path: "", handle: attached::attach },
+        Operation { name: "CreateOpenIDConnectProvider", path: "", handle: oidc::create },
         Operation { name: "CreateRole", path: "", handle: role::create },
+        Operation { name: "DeleteOpenIDConnectProvider", path: "", handle: oidc::delete },
         Operation { name: "DeleteRole", path: "", handle: role::delete },
         Operation { name: "DeleteRolePolicy", path: "", handle: inline::delete },
         Operation { name: "DetachRolePolicy", path: "", handle: attached::detach },
@@ -34,6 +39,8 @@ pub const SERVICE: Service = Service {
         Operation { name: "GetRole", path: "", handle: role::get },
         Operation { name: "GetRolePolicy", path: "", handle: inline::get },
         Operation { name: "ListAttachedRolePolicies", path: "", handle: attached::list },
+        Operation { name: "ListOpenIDConnectProviderTags", path: "", handle: oidc::list_tags },
+        Operation { name: "ListOpenIDConnectProviders", path: "", handle: oidc::list },
         Operation { name: "ListRolePolicies", path: "", handle: inline::list },
         Operation { name: "ListRoleTags", path: "", handle: tags::list },
         Operation { name: "ListRoles", path: "", handle: role::list },

@@ -1,0 +1,344 @@
+//! Whose a thing is, and why it is taken for a leftover. Pure: no cloud is asked.
+//!
+//! A thing is ours by its ownership tags, a controller's by the tags that controllers set and the cluster they name, a
+//! cluster's by the tags of Kubernetes, or in a VPC that this stack made. What goes with a leftover is one too.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::scope::{Cluster, Scope};
+use super::sort::Sort;
+use super::thing::Thing;
+use crate::cloud::{ADDRESS, LINEAGE};
+
+/// The tag of the AWS Load Balancer Controller that names its cluster.
+pub const LBC: &str = "elbv2.k8s.aws/cluster";
+/// The tag of the Lattice controller: account, cluster and VPC.
+pub const LATTICE: &str = "application-networking.k8s.aws/ManagedBy";
+/// The tag of the VPC CNI that names its cluster.
+const CNI: &str = "cluster.k8s.amazonaws.com/name";
+/// The tags that name the Gateway on what the load balancer controller made for it: `<namespace>/<name>`.
+const STACKS: &[&str] = &["gateway.k8s.aws.alb/stack", "gateway.k8s.aws.nlb/stack"];
+
+/// Whose a leftover is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "by")]
+pub enum Whose {
+    /// This stack's, by its ownership tags.
+    Tag {
+        /// The address in them.
+        address: String,
+    },
+    /// A controller's, by its tags.
+    Controller {
+        /// The cluster that they name.
+        cluster: String,
+    },
+    /// A cluster's, by the tags of Kubernetes or by its name.
+    Cluster {
+        /// Its name.
+        cluster: String,
+    },
+    /// In a VPC that this stack made.
+    Vpc {
+        /// Its id.
+        vpc: String,
+    },
+    /// By what the state remembers alone: it cannot carry tags.
+    State,
+    /// It goes with another leftover.
+    With {
+        /// The id of that.
+        leftover: String,
+    },
+}
+
+impl Whose {
+    /// Whether a sweep of this cluster may remove it.
+    pub fn is_of_cluster(&self) -> bool {
+        matches!(self, Self::Controller { .. } | Self::Cluster { .. } | Self::With { .. })
+    }
+}
+
+/// A thing that should not be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    /// What is there.
+    pub thing: Thing,
+    /// Whose it is.
+    pub whose: Whose,
+    /// Why it is taken for a leftover, for people.
+    pub why: String,
+}
+
+/// The leftovers among things, in the order of removal.
+pub fn leftovers(scope: &Scope, things: &[Thing]) -> Vec<Leftover> {
+    let own = things.iter().filter_map(|thing| {
+        let (whose, why) = own(scope, thing)?;
+        Some(Leftover { thing: thing.clone(), whose, why })
+    });
+    let mut found: Vec<Leftover> = own.filter(|one| !scope.kept.contains(&one.thing.id)).collect();
+    let ids: BTreeSet<String> = found.iter().map(|one| one.thing.id.clone()).collect();
+    // A rule of a group goes with it.
+    found.retain(|one| one.thing.sort != Sort::SecurityGroupRule || !goes_with_its_group(&one.thing, &ids));
+    let known: BTreeSet<String> = found.iter().map(|one| one.thing.id.clone()).collect();
+    found.extend(things.iter().filter(|thing| !known.contains(&thing.id)).filter_map(|thing| {
+        let leftover = needed(thing, &ids)?.to_owned();
+        let why = with(thing, &leftover);
+        Some(Leftover { thing: thing.clone(), whose: Whose::With { leftover }, why })
+    }));
+    found.sort_by(|a, b| {
+        let key = |one: &Leftover| (one.thing.sort, one.thing.place.clone(), one.thing.id.clone());
+        key(a).cmp(&key(b))
+    });
+    found
+}
+
+fn goes_with_its_group(rule: &Thing, ids: &BTreeSet<String>) -> bool {
+    rule.of.first().is_some_and(|group| ids.contains(group))
+}
+
+/// The leftover that a thing goes with.
+fn needed<'a>(thing: &'a Thing, ids: &BTreeSet<String>) -> Option<&'a str> {
+    let of = match thing.sort {
+        // The group it is in stays; the one that it lets in is to go, and cannot before this is gone.
+        Sort::SecurityGroupRule if goes_with_its_group(thing, ids) => return None,
+        Sort::SecurityGroupRule => thing.of.get(1)?,
+        Sort::Listener
+        | Sort::LatticeListener
+        | Sort::LatticeLogs
+        | Sort::LatticeServiceAssociation
+        | Sort::NodeGroup
+        | Sort::PodIdentity => thing.of.first()?,
+        _ => return None,
+    };
+    ids.contains(of).then_some(of.as_str())
+}
+
+fn with(thing: &Thing, leftover: &str) -> String {
+    match thing.sort {
+        Sort::SecurityGroupRule => format!("it refers to {leftover}, which cannot go before it"),
+        _ => format!("it goes with {}", short(leftover)),
+    }
+}
+
+/// The last parts of an ARN.
+pub fn short(id: &str) -> &str {
+    id.strip_prefix("arn:").map_or(id, |arn| arn.splitn(5, ':').nth(4).unwrap_or(id))
+}
+
+/// Whose a thing is by what it carries itself, if it is left over.
+pub fn own(scope: &Scope, thing: &Thing) -> Option<(Whose, String)> {
+    by_tag(scope, thing)
+        .or_else(|| by_cluster(scope, thing))
+        .or_else(|| by_vpc(scope, thing))
+        .or_else(|| by_state(scope, thing))
+}
+
+fn by_tag(scope: &Scope, thing: &Thing) -> Option<(Whose, String)> {
+    let lineage = scope.lineage.as_deref()?;
+    if thing.tag(LINEAGE) != Some(lineage) {
+        return None;
+    }
+    let address = thing.tag(ADDRESS).unwrap_or_default().to_owned();
+    let why = match scope.recorded.get(&address) {
+        Some(recorded) if recorded.open || recorded.ids.contains(&thing.id) => return None,
+        Some(_) => format!("its tags say {address}, which is another one by the state"),
+        None if address.is_empty() => "its tags say that this stack made it".to_owned(),
+        None => format!("its tags say {address} of this stack, which the state does not have"),
+    };
+    Some((Whose::Tag { address }, why))
+}
+
+fn by_cluster(scope: &Scope, thing: &Thing) -> Option<(Whose, String)> {
+    let here = scope.clusters.iter().filter(|cluster| is_in_place(cluster, thing));
+    here.into_iter().find_map(|cluster| of_cluster(cluster, thing))
+}
+
+/// Things without a region are judged by the account alone.
+fn is_in_place(cluster: &Cluster, thing: &Thing) -> bool {
+    match thing.sort.is_global() {
+        true => cluster.place.account == thing.place.account,
+        false => cluster.place == thing.place,
+    }
+}
+
+fn of_cluster(cluster: &Cluster, thing: &Thing) -> Option<(Whose, String)> {
+    let name = &cluster.name;
+    let in_vpc =
+        |vpc: Option<&str>| cluster.vpcs.is_empty() || vpc.is_none_or(|vpc| cluster.vpcs.contains(vpc));
+    let state = if cluster.lives { "an object of which is gone" } else { "which is gone" };
+    if thing.tag(LBC) == Some(name) && in_vpc(thing.vpc.as_deref()) {
+        let of_gone =
+            STACKS.iter().filter_map(|key| thing.tag(key)).any(|stack| is_gone_gateway(cluster, stack));
+        if !cluster.lives || of_gone {
+            let why = format!("its tag {LBC} names {name}, {state}");
+            return Some((Whose::Controller { cluster: name.clone() }, why));
+        }
+    }
+    if let Some(manager) = thing.tag(LATTICE) {
+        let mut parts = manager.split('/');
+        let (account, of, vpc) = (parts.next(), parts.next(), parts.next());
+        let same = account == Some(&thing.account) && of == Some(name) && in_vpc(vpc);
+        if same && (!cluster.lives || is_gone_route(cluster, thing)) {
+            let why = format!("its tag ManagedBy names {name}, {state}");
+            return Some((Whose::Controller { cluster: name.clone() }, why));
+        }
+    }
+    if cluster.lives {
+        return None;
+    }
+    let owned = thing.tag(&format!("kubernetes.io/cluster/{name}")) == Some("owned");
+    let of_kind = matches!(thing.sort, Sort::NetworkInterface | Sort::SecurityGroup | Sort::Volume);
+    if of_kind && (owned || thing.tag(CNI) == Some(name)) && in_vpc(thing.vpc.as_deref()) {
+        let why = format!("its tags say that it is of {name}, {state}");
+        return Some((Whose::Cluster { cluster: name.clone() }, why));
+    }
+    let named = match thing.sort {
+        Sort::LogGroup => thing.id.starts_with(&format!("/aws/eks/{name}/")),
+        Sort::OidcProvider => cluster.issuers.iter().any(|issuer| is_of_issuer(&thing.id, issuer)),
+        _ => false,
+    };
+    let why = format!("its name says that it is of {name}, {state}");
+    named.then(|| (Whose::Cluster { cluster: name.clone() }, why))
+}
+
+fn is_of_issuer(arn: &str, issuer: &str) -> bool {
+    let issuer = issuer.trim_start_matches("https://");
+    !issuer.is_empty() && arn.ends_with(&format!(":oidc-provider/{issuer}"))
+}
+
+fn is_gone_gateway(cluster: &Cluster, stack: &str) -> bool {
+    cluster.gone.iter().any(|[kind, namespace, name]| {
+        kind == "Gateway" && stack.split_once('/') == Some((namespace.as_str(), name.as_str()))
+    })
+}
+
+fn is_gone_route(cluster: &Cluster, thing: &Thing) -> bool {
+    let tag = |key: &str| thing.tag(&format!("application-networking.k8s.aws/{key}"));
+    let (namespace, name) = (tag("RouteNamespace"), tag("RouteName"));
+    cluster.gone.iter().any(|[kind, in_namespace, called]| {
+        kind != "Gateway" && namespace == Some(in_namespace) && name == Some(called)
+    })
+}
+
+fn by_vpc(scope: &Scope, thing: &Thing) -> Option<(Whose, String)> {
+    let vpc = thing.vpc.clone().or_else(|| (thing.sort == Sort::Vpc).then(|| thing.id.clone()))?;
+    if !scope.vpcs.contains(&(thing.place.clone(), vpc.clone())) {
+        return None;
+    }
+    let why = match thing.sort {
+        Sort::Vpc => "this stack made it, and the state does not have it any more".to_owned(),
+        _ => format!("it is in {vpc}, which this stack made and does not have any more"),
+    };
+    Some((Whose::Vpc { vpc }, why))
+}
+
+fn by_state(scope: &Scope, thing: &Thing) -> Option<(Whose, String)> {
+    if thing.sort != Sort::Record {
+        return None;
+    }
+    let is = |(place, record): &(crate::graph::Place, [String; 3])| {
+        place.account == thing.place.account && record.join("/") == thing.id
+    };
+    let why = "this stack made a record of this name; records carry no tags, so look whose it is now";
+    scope.records.iter().any(is).then(|| (Whose::State, why.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Place;
+    use crate::sweep::scope::Recorded;
+
+    fn place() -> Place {
+        Place { account: None, region: "us-west-2".into() }
+    }
+
+    fn thing(sort: Sort, id: &str, tags: &[(&str, &str)]) -> Thing {
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Thing { tags, ..Thing::new(sort, id, &place(), "111122223333") }
+    }
+
+    fn scope() -> Scope {
+        let mut scope = Scope::of_cluster("edge", &place(), Some("vpc-1"));
+        scope.lineage = Some("abc".into());
+        scope.vpcs.insert((place(), "vpc-1".into()));
+        let recorded = Recorded { ids: BTreeSet::from(["sn-1".to_owned()]), open: false };
+        scope.recorded.insert("service_network.core".into(), recorded);
+        scope
+    }
+
+    fn ids(scope: &Scope, things: &[Thing]) -> Vec<String> {
+        leftovers(scope, things).into_iter().map(|one| one.thing.id).collect()
+    }
+
+    #[test]
+    fn what_the_state_has_is_not_left_over_and_a_second_one_is() {
+        let tags = [(LINEAGE, "abc"), (ADDRESS, "service_network.core")];
+        let things = [
+            thing(Sort::LatticeNetwork, "sn-1", &tags),
+            thing(Sort::LatticeNetwork, "sn-2", &tags),
+            thing(Sort::LatticeNetwork, "sn-3", &[(LINEAGE, "other"), (ADDRESS, "service_network.core")]),
+        ];
+        assert_eq!(ids(&scope(), &things), ["sn-2"]);
+    }
+
+    #[test]
+    fn b69_another_cluster_of_the_same_name_is_left_alone() {
+        let own = thing(Sort::LoadBalancer, "a", &[(LBC, "edge")]);
+        let other_vpc =
+            Thing { vpc: Some("vpc-2".into()), ..thing(Sort::LoadBalancer, "b", &[(LBC, "edge")]) };
+        let elsewhere = Place { account: None, region: "us-east-1".into() };
+        let other_region = Thing { place: elsewhere, ..thing(Sort::LoadBalancer, "c", &[(LBC, "edge")]) };
+        let lattice = |manager: &str| thing(Sort::LatticeService, manager, &[(LATTICE, manager)]);
+        let things = [
+            own,
+            other_vpc,
+            other_region,
+            lattice("111122223333/edge/vpc-1"),
+            lattice("111122223333/edge/vpc-2"),
+            lattice("999922223333/edge/vpc-1"),
+            lattice("111122223333/edge-2/vpc-1"),
+        ];
+        assert_eq!(ids(&scope(), &things), ["a", "111122223333/edge/vpc-1"]);
+    }
+
+    #[test]
+    fn of_a_cluster_that_lives_only_what_is_of_gone_objects() {
+        let mut scope = scope();
+        scope.clusters[0].lives = true;
+        scope.clusters[0].gone.insert(["Gateway", "demo", "shop"].map(str::to_owned));
+        let of = |id: &str, stack: &str| {
+            thing(Sort::LoadBalancer, id, &[(LBC, "edge"), ("gateway.k8s.aws.alb/stack", stack)])
+        };
+        let shared =
+            thing(Sort::SecurityGroup, "sg", &[(LBC, "edge"), ("elbv2.k8s.aws/resource", "backend-sg")]);
+        assert_eq!(ids(&scope, &[of("a", "demo/shop"), of("b", "demo/other"), shared]), ["a"]);
+    }
+
+    #[test]
+    fn a_rule_that_lets_in_a_leftover_goes_first_and_rules_of_a_leftover_go_with_it() {
+        let group = thing(Sort::SecurityGroup, "sg-1", &[(LBC, "edge")]);
+        let rule = |id: &str, of: [&str; 2]| Thing {
+            of: of.map(str::to_owned).to_vec(),
+            ..thing(Sort::SecurityGroupRule, id, &[])
+        };
+        let things = [
+            group,
+            rule("in", ["sg-9", "sg-1"]),
+            rule("own", ["sg-1", "sg-9"]),
+            rule("not", ["sg-9", "sg-8"]),
+        ];
+        assert_eq!(ids(&scope(), &things), ["in", "sg-1"]);
+    }
+
+    #[test]
+    fn what_is_in_a_vpc_of_ours_is_left_over_whosever_it_is() {
+        let inside = Thing { vpc: Some("vpc-1".into()), ..thing(Sort::NetworkInterface, "eni-1", &[]) };
+        let vpc = Thing { vpc: Some("vpc-1".into()), ..thing(Sort::Vpc, "vpc-1", &[]) };
+        let outside = Thing { vpc: Some("vpc-2".into()), ..thing(Sort::NetworkInterface, "eni-2", &[]) };
+        assert_eq!(ids(&scope(), &[inside, vpc, outside]), ["eni-1", "vpc-1"]);
+    }
+}

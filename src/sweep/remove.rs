@@ -1,0 +1,168 @@
+//! Takes away what a cluster that is gone has left, in the order in which nothing turns away what comes after it.
+//!
+//! Only what carries the tags of the cluster is touched, and what goes with that. Every step is safe to repeat: what
+//! is gone already is a success, what is still held is asked again for a while.
+
+use std::time::Duration;
+
+use aws_sdk_vpclattice::types::Target;
+use serde_json::{Value as Json, json};
+
+use super::judge::Leftover;
+use super::sort::Sort;
+use super::thing::Thing;
+use crate::cloud::{Absent, Clients, Cloud, CloudError, CloudResult, ErrorSort, Named};
+
+/// Between two attempts at what is still held.
+const AGAIN: Duration = Duration::from_secs(5);
+/// After which it is given up.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// What became of a leftover.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It is gone, or on its way out.
+    Removed,
+    /// It could not be removed.
+    Failed(CloudError),
+}
+
+/// Why a sweep of a cluster leaves something alone; `None` if it removes it.
+pub fn left_alone(one: &Leftover) -> Option<&'static str> {
+    if !one.whose.is_of_cluster() {
+        return Some("it does not carry the tags of the cluster");
+    }
+    match one.thing.sort {
+        Sort::NetworkInterface if !one.thing.free => Some("it is in use"),
+        Sort::Volume => Some("there may be data on it that somebody needs"),
+        Sort::LogGroup | Sort::OidcProvider => Some("only its name says whose it is"),
+        Sort::Listener
+        | Sort::LoadBalancer
+        | Sort::TargetGroup
+        | Sort::LatticeServiceAssociation
+        | Sort::LatticeListener
+        | Sort::LatticeLogs
+        | Sort::LatticeService
+        | Sort::LatticeTargetGroup
+        | Sort::LatticeVpcAssociation
+        | Sort::LatticeNetwork
+        | Sort::NetworkInterface
+        | Sort::SecurityGroupRule
+        | Sort::SecurityGroup => None,
+        _ => Some("no controller makes such things"),
+    }
+}
+
+/// Removes leftovers one after the other and says of each what became of it. They are in the order of removal.
+pub async fn remove(cloud: &Cloud, leftovers: &[Leftover], tell: &mut impl FnMut(&Leftover, &Step)) {
+    for one in leftovers.iter().filter(|one| left_alone(one).is_none()) {
+        let step = match until_gone(cloud, &one.thing).await {
+            Ok(()) => Step::Removed,
+            Err(error) => Step::Failed(error),
+        };
+        tell(one, &step);
+    }
+}
+
+/// Asks for as long as something else holds it.
+async fn until_gone(cloud: &Cloud, thing: &Thing) -> CloudResult<()> {
+    let clients = cloud.clients(&thing.place);
+    let clock = cloud.clock();
+    let began = clock.elapsed();
+    loop {
+        match once(&clients, thing).await.or_absent() {
+            Ok(_) => return Ok(()),
+            Err(error) => {
+                let waits = matches!(error.sort, ErrorSort::InUse | ErrorSort::NotYet | ErrorSort::Throttled);
+                if !waits || clock.elapsed().saturating_sub(began) > LIMIT {
+                    return Err(error);
+                }
+            }
+        }
+        clock.sleep(AGAIN).await;
+    }
+}
+
+async fn once(clients: &Clients, thing: &Thing) -> CloudResult<()> {
+    let id = thing.id.as_str();
+    let of = thing.of.first().map_or("", String::as_str);
+    let lattice = &clients.lattice;
+    match thing.sort {
+        Sort::Listener => {
+            let call = clients.elb.delete_listener().listener_arn(id);
+            call.send().await.named("ELBv2.DeleteListener").map(drop)
+        }
+        Sort::LoadBalancer => {
+            let call = clients.elb.delete_load_balancer().load_balancer_arn(id);
+            call.send().await.named("ELBv2.DeleteLoadBalancer").map(drop)
+        }
+        Sort::TargetGroup => {
+            let call = clients.elb.delete_target_group().target_group_arn(id);
+            call.send().await.named("ELBv2.DeleteTargetGroup").map(drop)
+        }
+        Sort::LatticeServiceAssociation => {
+            let call = lattice.delete_service_network_service_association();
+            let call = call.service_network_service_association_identifier(id).send().await;
+            call.named("VPC Lattice.DeleteServiceNetworkServiceAssociation").map(drop)
+        }
+        Sort::LatticeListener => {
+            let call = lattice.delete_listener().service_identifier(of).listener_identifier(id);
+            call.send().await.named("VPC Lattice.DeleteListener").map(drop)
+        }
+        Sort::LatticeLogs => {
+            let call = lattice.delete_access_log_subscription().access_log_subscription_identifier(id);
+            call.send().await.named("VPC Lattice.DeleteAccessLogSubscription").map(drop)
+        }
+        Sort::LatticeService => {
+            let call = lattice.delete_service().service_identifier(id);
+            call.send().await.named("VPC Lattice.DeleteService").map(drop)
+        }
+        Sort::LatticeTargetGroup => target_group(clients, id).await,
+        Sort::LatticeVpcAssociation => {
+            let call = lattice.delete_service_network_vpc_association();
+            let call = call.service_network_vpc_association_identifier(id).send().await;
+            call.named("VPC Lattice.DeleteServiceNetworkVpcAssociation").map(drop)
+        }
+        Sort::LatticeNetwork => {
+            let call = lattice.delete_service_network().service_network_identifier(id);
+            call.send().await.named("VPC Lattice.DeleteServiceNetwork").map(drop)
+        }
+        Sort::NetworkInterface => {
+            ec2(clients, "DeleteNetworkInterface", json!({ "NetworkInterfaceId": id })).await
+        }
+        Sort::SecurityGroupRule => {
+            let way = if thing.egress { "RevokeSecurityGroupEgress" } else { "RevokeSecurityGroupIngress" };
+            ec2(clients, way, json!({ "GroupId": of, "SecurityGroupRuleId": [id] })).await
+        }
+        Sort::SecurityGroup => ec2(clients, "DeleteSecurityGroup", json!({ "GroupId": id })).await,
+        // What is left alone does not come here.
+        other => Err(CloudError::new(ErrorSort::Bug, "sweep", format!("a {} is left alone", other.title()))),
+    }
+}
+
+async fn ec2(clients: &Clients, action: &'static str, params: Json) -> CloudResult<()> {
+    clients.ec2.call(action, params).await.map(drop)
+}
+
+/// Its targets are taken out first; they drain a while, in which it is still held.
+async fn target_group(clients: &Clients, id: &str) -> CloudResult<()> {
+    let lattice = &clients.lattice;
+    let mut targets = Vec::new();
+    let mut pages = lattice.list_targets().target_group_identifier(id).into_paginator().items().send();
+    while let Some(target) = pages.next().await {
+        let target = target.named("VPC Lattice.ListTargets")?;
+        if target.status().is_some_and(|status| status.as_str() == "DRAINING") {
+            continue;
+        }
+        let built = Target::builder().set_id(target.id().map(str::to_owned)).set_port(target.port()).build();
+        targets.extend(built.ok());
+    }
+    // A hundred at once is what the call takes.
+    for some in targets.chunks(100) {
+        let call = lattice.deregister_targets().target_group_identifier(id);
+        let call = call.set_targets(Some(some.to_vec())).send().await;
+        call.named("VPC Lattice.DeregisterTargets")?;
+    }
+    let call = lattice.delete_target_group().target_group_identifier(id).send().await;
+    call.named("VPC Lattice.DeleteTargetGroup").map(drop)
+}

@@ -1,0 +1,212 @@
+//! `Sort`: every sort of thing that the controllers, EKS or this program can leave behind, in the order of removal,
+//! and the command that removes one.
+
+use serde::Serialize;
+
+use super::thing::Thing;
+
+/// A sort of thing. The order is that of removal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "their titles say what they are")]
+pub enum Sort {
+    Record,
+    Listener,
+    LoadBalancer,
+    TargetGroup,
+    LatticeServiceAssociation,
+    LatticeListener,
+    LatticeLogs,
+    LatticeService,
+    LatticeTargetGroup,
+    LatticeVpcAssociation,
+    LatticeNetwork,
+    PodIdentity,
+    NodeGroup,
+    Cluster,
+    OidcProvider,
+    Role,
+    Certificate,
+    HostedZone,
+    LogGroup,
+    VpcEndpoint,
+    NatGateway,
+    NetworkInterface,
+    SecurityGroupRule,
+    SecurityGroup,
+    ElasticIp,
+    InternetGateway,
+    Subnet,
+    RouteTable,
+    Vpc,
+    Volume,
+}
+
+impl Sort {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Record,
+        Self::Listener,
+        Self::LoadBalancer,
+        Self::TargetGroup,
+        Self::LatticeServiceAssociation,
+        Self::LatticeListener,
+        Self::LatticeLogs,
+        Self::LatticeService,
+        Self::LatticeTargetGroup,
+        Self::LatticeVpcAssociation,
+        Self::LatticeNetwork,
+        Self::PodIdentity,
+        Self::NodeGroup,
+        Self::Cluster,
+        Self::OidcProvider,
+        Self::Role,
+        Self::Certificate,
+        Self::HostedZone,
+        Self::LogGroup,
+        Self::VpcEndpoint,
+        Self::NatGateway,
+        Self::NetworkInterface,
+        Self::SecurityGroupRule,
+        Self::SecurityGroup,
+        Self::ElasticIp,
+        Self::InternetGateway,
+        Self::Subnet,
+        Self::RouteTable,
+        Self::Vpc,
+        Self::Volume,
+    ];
+
+    /// For people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Record => "DNS record",
+            Self::Listener => "listener",
+            Self::LoadBalancer => "load balancer",
+            Self::TargetGroup => "target group",
+            Self::LatticeServiceAssociation => "Lattice service association",
+            Self::LatticeListener => "Lattice listener",
+            Self::LatticeLogs => "Lattice access log subscription",
+            Self::LatticeService => "Lattice service",
+            Self::LatticeTargetGroup => "Lattice target group",
+            Self::LatticeVpcAssociation => "Lattice VPC association",
+            Self::LatticeNetwork => "Lattice service network",
+            Self::PodIdentity => "pod identity association",
+            Self::NodeGroup => "node group",
+            Self::Cluster => "EKS cluster",
+            Self::OidcProvider => "OpenID Connect provider",
+            Self::Role => "IAM role",
+            Self::Certificate => "certificate",
+            Self::HostedZone => "hosted zone",
+            Self::LogGroup => "log group",
+            Self::VpcEndpoint => "VPC endpoint",
+            Self::NatGateway => "NAT gateway",
+            Self::NetworkInterface => "network interface",
+            Self::SecurityGroupRule => "security group rule",
+            Self::SecurityGroup => "security group",
+            Self::ElasticIp => "elastic IP",
+            Self::InternetGateway => "internet gateway",
+            Self::Subnet => "subnet",
+            Self::RouteTable => "route table",
+            Self::Vpc => "VPC",
+            Self::Volume => "volume",
+        }
+    }
+
+    /// Whether it belongs to an account and to no region of it.
+    pub fn is_global(self) -> bool {
+        matches!(self, Self::Record | Self::HostedZone | Self::Role | Self::OidcProvider)
+    }
+}
+
+/// The command of the AWS CLI that removes a thing, for those who want to see what they do.
+pub fn command(thing: &Thing) -> String {
+    let id = &thing.id;
+    let of = thing.of.first().map_or("", String::as_str);
+    let (cluster, name) = id.split_once('/').unwrap_or(("", id));
+    let line = match thing.sort {
+        Sort::Record => {
+            let sort = id.rsplit('/').next().unwrap_or_default();
+            let change = format!("'[{{\"Action\": \"DELETE\", ...}}]' # {} {sort}", thing.name);
+            format!("route53 change-resource-record-sets --hosted-zone-id {of} --change-batch {change}")
+        }
+        Sort::Listener => format!("elbv2 delete-listener --listener-arn {id}"),
+        Sort::LoadBalancer => format!("elbv2 delete-load-balancer --load-balancer-arn {id}"),
+        Sort::TargetGroup => format!("elbv2 delete-target-group --target-group-arn {id}"),
+        Sort::LatticeServiceAssociation => format!(
+            "vpc-lattice delete-service-network-service-association --service-network-service-association-identifier {id}"
+        ),
+        Sort::LatticeListener => {
+            format!("vpc-lattice delete-listener --service-identifier {of} --listener-identifier {id}")
+        }
+        Sort::LatticeLogs => {
+            format!("vpc-lattice delete-access-log-subscription --access-log-subscription-identifier {id}")
+        }
+        Sort::LatticeService => format!("vpc-lattice delete-service --service-identifier {id}"),
+        Sort::LatticeTargetGroup => {
+            format!("vpc-lattice delete-target-group --target-group-identifier {id}")
+        }
+        Sort::LatticeVpcAssociation => format!(
+            "vpc-lattice delete-service-network-vpc-association --service-network-vpc-association-identifier {id}"
+        ),
+        Sort::LatticeNetwork => {
+            format!("vpc-lattice delete-service-network --service-network-identifier {id}")
+        }
+        Sort::PodIdentity => {
+            format!("eks delete-pod-identity-association --cluster-name {cluster} --association-id {name}")
+        }
+        Sort::NodeGroup => format!("eks delete-nodegroup --cluster-name {cluster} --nodegroup-name {name}"),
+        Sort::Cluster => format!("eks delete-cluster --name {id}"),
+        Sort::OidcProvider => {
+            format!("iam delete-open-id-connect-provider --open-id-connect-provider-arn {id}")
+        }
+        Sort::Role => format!("iam delete-role --role-name {id}"),
+        Sort::Certificate => format!("acm delete-certificate --certificate-arn {id}"),
+        Sort::HostedZone => format!("route53 delete-hosted-zone --id {id}"),
+        Sort::LogGroup => format!("logs delete-log-group --log-group-name {id}"),
+        Sort::VpcEndpoint => format!("ec2 delete-vpc-endpoints --vpc-endpoint-ids {id}"),
+        Sort::NatGateway => format!("ec2 delete-nat-gateway --nat-gateway-id {id}"),
+        Sort::NetworkInterface => format!("ec2 delete-network-interface --network-interface-id {id}"),
+        Sort::SecurityGroupRule => {
+            let way = if thing.egress { "egress" } else { "ingress" };
+            format!("ec2 revoke-security-group-{way} --group-id {of} --security-group-rule-ids {id}")
+        }
+        Sort::SecurityGroup => format!("ec2 delete-security-group --group-id {id}"),
+        Sort::ElasticIp => format!("ec2 release-address --allocation-id {id}"),
+        Sort::InternetGateway => format!("ec2 delete-internet-gateway --internet-gateway-id {id}"),
+        Sort::Subnet => format!("ec2 delete-subnet --subnet-id {id}"),
+        Sort::RouteTable => format!("ec2 delete-route-table --route-table-id {id}"),
+        Sort::Vpc => format!("ec2 delete-vpc --vpc-id {id}"),
+        Sort::Volume => format!("ec2 delete-volume --volume-id {id}"),
+    };
+    match thing.sort.is_global() {
+        true => format!("aws {line}"),
+        false => format!("aws {line} --region {}", thing.place.region),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_listed_once_and_in_order() {
+        assert!(Sort::ALL.is_sorted());
+        assert_eq!(Sort::ALL.len(), Sort::Volume as usize + 1);
+    }
+
+    #[test]
+    fn commands_name_the_thing_and_the_region() {
+        let place = crate::graph::Place { account: None, region: "us-west-2".into() };
+        let mut rule = Thing::new(Sort::SecurityGroupRule, "sgr-1", &place, "111122223333");
+        rule.of = vec!["sg-1".into()];
+        assert_eq!(
+            command(&rule),
+            "aws ec2 revoke-security-group-ingress --group-id sg-1 --security-group-rule-ids sgr-1 --region us-west-2"
+        );
+        let role = Thing::new(Sort::Role, "shop-edge", &place, "111122223333");
+        assert_eq!(command(&role), "aws iam delete-role --role-name shop-edge");
+        let group = Thing::new(Sort::NodeGroup, "edge/default", &place, "111122223333");
+        assert!(command(&group).contains("--cluster-name edge --nodegroup-name default"));
+    }
+}
