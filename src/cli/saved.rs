@@ -1,0 +1,171 @@
+//! Saved plans: `stack plan -o FILE` writes one, `stack up FILE` and `stack destroy FILE` carry out exactly that.
+//!
+//! A plan is known by the content of its file, not by its name. What it looks like inside is in `plan::saved`.
+
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::args::{Global, OfStack, Scope};
+use super::destroy::what_is_protected;
+use super::environment::Environment;
+use super::error::{Exit, Failure};
+use super::reach::SANDBOX;
+use super::run::composed;
+use crate::graph::Graph;
+use crate::kind::Registry;
+use crate::plan::saved::{self, Origin, Saved};
+use crate::plan::{Intent, Plan};
+use crate::stack::Stack;
+use crate::state::State;
+
+/// A larger file is not read: no plan is that large.
+const LARGEST: u64 = 4 * 1024 * 1024 * 1024;
+
+/// A saved plan and where it lies.
+pub(super) struct Opened {
+    path: PathBuf,
+    saved: Saved,
+}
+
+/// What a plan was made from, for its file.
+pub(super) fn origin(of: &OfStack, environment: &Environment, graph: &Graph) -> Origin {
+    Origin {
+        stack: of.stack.clone(),
+        vars: of.vars.clone(),
+        var_files: of.var_files.clone(),
+        environment: environment.stack_variables(),
+        digest: saved::digest(graph),
+    }
+}
+
+/// Saves a plan. It holds all values, sensitive ones too: the file is for its owner only.
+pub(super) fn save(path: &Path, origin: Origin, plan: &Plan) -> Result<(), Failure> {
+    let fail = |error: &dyn std::error::Error| {
+        Failure::of(Exit::Failed, error).because(format!("the plan was to be saved as {}", path.display()))
+    };
+    let bytes = saved::write(&Saved { origin, plan: plan.clone() }).map_err(|error| fail(&error))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| fail(&error))?;
+    file.write_all(&bytes).map_err(|error| fail(&error))?;
+    file.persist(path).map(drop).map_err(|error| fail(&error.error))
+}
+
+/// The saved plan that a word on the command line means, if it means one.
+pub(super) fn open(word: &str) -> Result<Option<Opened>, Failure> {
+    let path = PathBuf::from(word);
+    let Some(mut file) = path.is_file().then(|| std::fs::File::open(&path).ok()).flatten() else {
+        return Ok(None);
+    };
+    let mut bytes = vec![0; 64];
+    let length = file.read(&mut bytes)?;
+    bytes.truncate(length);
+    if !saved::is_meant(&bytes) {
+        return Ok(None);
+    }
+    file.take(LARGEST).read_to_end(&mut bytes)?;
+    match saved::read(&bytes) {
+        Ok(saved) => Ok(Some(Opened { path, saved })),
+        Err(error) => Err(Failure::of(Exit::Refused, &error)
+            .because_of(format!("{} cannot be used", path.display()))
+            .hint("nothing was changed; make it anew: `stack plan STACK -o FILE`")),
+    }
+}
+
+impl Opened {
+    /// The plan.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.saved.plan
+    }
+
+    /// Where it lies, as it was named.
+    pub(super) fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// The stack it is for, read as it was read then; refused if it is another one today, or if the plan is not for
+    /// this verb or this cloud.
+    pub(super) fn stack(
+        &self,
+        given: (&OfStack, Option<&Scope>),
+        global: &Global,
+        environment: &Environment,
+        destroys: bool,
+    ) -> Result<(Stack, Graph), Failure> {
+        self.takes_no_options(given)?;
+        self.fits(global, destroys)?;
+        let origin = &self.saved.origin;
+        let of = OfStack {
+            stack: origin.stack.clone(),
+            vars: origin.vars.clone(),
+            var_files: origin.var_files.clone(),
+        };
+        let environment = environment.with_variables(&origin.environment);
+        let read = if destroys { what_is_protected(&of, &environment) } else { composed(&of, &environment) };
+        let (stack, graph) = read.map_err(|wrong| {
+            let why = format!("the stack {} cannot be read as it was then", origin.stack);
+            Failure { drawn: wrong.drawn, ..self.stale(why).because(wrong.error) }
+        })?;
+        if saved::digest(&graph) != origin.digest {
+            let file = stack.source.path.display();
+            return Err(self.stale(format!("{file}, or what it reads, was changed since")));
+        }
+        Ok((stack, graph))
+    }
+
+    fn takes_no_options(&self, (of, scope): (&OfStack, Option<&Scope>)) -> Result<(), Failure> {
+        let scoped = scope.is_some_and(|scope| !scope.targets.is_empty() || !scope.replace.is_empty());
+        if of.vars.is_empty() && of.var_files.is_empty() && !scoped {
+            return Ok(());
+        }
+        Err(Failure::refused(format!("{} is a saved plan: it is carried out as it is", self.name()))
+            .hint("leave out `--var`, `--var-file`, `--target` and `--replace`, or plan again with them"))
+    }
+
+    fn fits(&self, global: &Global, destroys: bool) -> Result<(), Failure> {
+        let (name, plan, sandbox) = (self.name(), self.plan(), self.sandbox());
+        match (&plan.intent, destroys) {
+            (Intent::Destroy { .. }, false) => {
+                return Err(Failure::refused(format!("{name} is a plan to destroy"))
+                    .hint(format!("`stack destroy {name}{sandbox}` carries it out")));
+            }
+            (Intent::Up { .. }, true) => {
+                return Err(Failure::refused(format!("{name} is no plan to destroy"))
+                    .hint(format!("`stack up {name}{sandbox}` carries it out")));
+            }
+            _ => {}
+        }
+        let registry = Registry::builtin();
+        if let Some(kind) = saved::kinds(plan).into_iter().find(|kind| registry.get(kind).is_none()) {
+            return Err(self.stale(format!("it makes a {kind}, which this version of stack does not know")));
+        }
+        match (plan.cloud == SANDBOX, global.sandbox) {
+            (true, false) => Err(Failure::new(Exit::Conflict, format!("{name} is for the embedded cloud"))
+                .hint("add `--sandbox`")),
+            (false, true) => Err(Failure::new(
+                Exit::Conflict,
+                format!("{name} is for {}, and not for the embedded cloud", plan.cloud),
+            )
+            .hint("leave out `--sandbox`")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a plan that the state is no longer as it was.
+    pub(super) fn is_fresh(&self, state: &State) -> Result<(), Failure> {
+        saved::stale(self.plan(), state).map_or(Ok(()), |why| Err(self.stale(why)))
+    }
+
+    /// The option without which it is for another cloud.
+    fn sandbox(&self) -> &'static str {
+        if self.plan().cloud == SANDBOX { " --sandbox" } else { "" }
+    }
+
+    fn stale(&self, why: String) -> Failure {
+        let destroy = if matches!(self.plan().intent, Intent::Destroy { .. }) { " --destroy" } else { "" };
+        let (stack, sandbox) = (&self.saved.origin.stack, self.sandbox());
+        let again = format!("stack plan {stack}{destroy}{sandbox} -o {}", self.name());
+        Failure::new(Exit::Conflict, format!("the saved plan {} is stale", self.name()))
+            .because(why)
+            .hint(format!("nothing was changed; plan again: `{again}`"))
+    }
+}
