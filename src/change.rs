@@ -23,6 +23,8 @@ pub enum Verb {
     Delete,
     /// `x`: it is no longer looked after; nothing is deleted.
     Forget,
+    /// `>`: it goes on under another address; only its ownership tags are written.
+    Move,
 }
 
 impl Verb {
@@ -35,6 +37,7 @@ impl Verb {
             Self::ReplaceCreateFirst => "+/-",
             Self::Delete => "-",
             Self::Forget => "x",
+            Self::Move => ">",
         }
     }
 }
@@ -51,6 +54,8 @@ pub enum Action {
     Delete,
     /// Take it out of the state.
     Forget,
+    /// Write its new address to its ownership tags.
+    Move,
 }
 
 /// Why something happens: a sentence for people. Nothing is decided by it.
@@ -95,6 +100,8 @@ pub enum Reason {
         /// On what.
         on: Address,
     },
+    /// Its ownership tags tell an earlier address.
+    Moved,
 }
 
 impl fmt::Display for Reason {
@@ -113,6 +120,7 @@ impl fmt::Display for Reason {
             Self::Removed => f.write_str("the stack file says so under [removed]"),
             Self::Deposed => f.write_str("left over from an earlier replacement"),
             Self::Foreign { on } => write!(f, "not made by this stack; needs {on}, which goes"),
+            Self::Moved => f.write_str("goes on under another address"),
         }
     }
 }

@@ -125,6 +125,12 @@ pub struct Graph {
     pub resources: IndexMap<Address, Resource>,
     /// The `[outputs]` of the stack.
     pub outputs: BTreeMap<String, Value>,
+    /// `[moved]`: old addresses to new ones; each means all its parts.
+    pub moved: BTreeMap<Address, Address>,
+    /// `[removed]`: what left the file, and whether the thing itself is deleted; each means all its parts.
+    pub removed: BTreeMap<Address, bool>,
+    /// What may be wrong and may be right, in words.
+    pub notes: Vec<String>,
 }
 
 impl Graph {

@@ -87,6 +87,8 @@ pub struct Shape {
     pub open: &'static [&'static str],
     /// Fields that change by themselves: not compared by `drift`.
     pub volatile: &'static [&'static str],
+    /// Versions, such as `1.35`, that go up by one minor version at a time and never back.
+    pub climbs: &'static [&'static str],
     /// Fields that are never shown.
     pub sensitive: &'static [&'static str],
     /// Optional fields that keep their value when they leave the file; all others go back to the default.
@@ -118,6 +120,7 @@ impl Shape {
             sets: &[],
             open: &[],
             volatile: &[],
+            climbs: &[],
             sensitive: &[],
             keep: &[],
             create_first: false,

@@ -189,7 +189,11 @@ impl From<Json> for Value {
             Json::String(s) => Self::String(s),
             Json::Array(items) => Self::List(items.into_iter().map(Self::from).collect()),
             Json::Object(mut map) => match (map.len(), map.remove(MARK)) {
-                (1, Some(mark)) => serde_json::from_value(mark).map_or(Self::Null, Self::Unknown),
+                (1, Some(mark)) => match serde_json::from_value(mark.clone()) {
+                    Ok(pieces) => Self::Unknown(pieces),
+                    // Somebody's own key of that name.
+                    Err(_) => Self::Map(BTreeMap::from([(MARK.to_owned(), Self::from(mark))])),
+                },
                 (_, Some(mark)) => {
                     map.insert(MARK.to_owned(), mark);
                     Self::Map(map.into_iter().map(|(k, v)| (k, Self::from(v))).collect())

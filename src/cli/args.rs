@@ -96,13 +96,19 @@ pub enum Verb {
 Examples:
   stack plan shop
   stack plan shop --exit-code        ends with 3 if there is something to do: for CI
-  stack plan shop -o shop.plan       save it
+  stack plan shop -o shop.plan       save it: `stack up shop.plan` carries out just that
+  stack plan shop --destroy          what `destroy` would do
+  stack plan shop.plan               show a saved plan again; nothing is asked of any cloud
   stack plan shop --replace cluster.edge/nodes.default")]
     Plan(Plan),
     /// Make the cloud what the stack file says
     #[command(after_help = "\
+A saved plan, of `stack plan -o FILE`, is carried out as it is. It is refused,
+with 6, if the stack file or the state was changed since.
+
 Examples:
   stack up shop
+  stack up shop.plan --yes           carry out a saved plan
   stack up shop --yes --json         in CI, one JSON object a line
   stack up shop --target cluster.edge --var domain=shop.example.com")]
     Up(Up),
@@ -111,14 +117,19 @@ Examples:
 Ends with an audit: it looks for what could be left, by tags, names and VPCs, in every region and account of
 the stack, lists it and ends with 7. With `--target` there is none: see `stack sweep`.
 
+A saved plan, of `stack plan --destroy -o FILE`, is carried out as it is. It is
+refused, with 6, if the stack file or the state was changed since.
+
 Examples:
   stack destroy shop
+  stack destroy down.plan --yes            carry out a saved plan
   stack destroy shop --target route.cart --yes
   stack destroy shop --include-foreign     and what others have in its clusters")]
     Destroy(Destroy),
     /// Tell what was changed in the cloud since the last `up`; only reads
     #[command(after_help = "\
-Ends with 0 if nothing differs, with 4 if something does.
+Ends with 0 if nothing differs, with 4 if something does, with 1 if nothing was
+made of the stack yet or something could not be read.
 
 Examples:
   stack drift shop
@@ -184,7 +195,7 @@ Examples:
 /// A stack and the values of its variables.
 #[derive(Clone, Debug, Args)]
 pub struct OfStack {
-    /// A name, for stacks/NAME.toml, or the path of a stack file
+    /// A name, for stacks/NAME.toml, or the path of a stack file (or, for plan, up and destroy, of a saved plan)
     #[arg(value_name = "STACK")]
     pub stack: String,
     /// The value of a variable of the stack file; may be repeated
@@ -213,7 +224,12 @@ pub struct Plan {
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
-    /// Save the plan
+    /// What `destroy` would do, instead
+    #[arg(long, conflicts_with = "replace")]
+    pub destroy: bool,
+    /// Save the plan, for `stack up FILE` or `stack destroy FILE`
+    ///
+    /// The file holds all values, sensitive ones too; it is for its owner only.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// What it may do beside.

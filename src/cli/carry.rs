@@ -10,9 +10,11 @@ use super::chronicle::Chronicle;
 use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::file::word_of;
+use super::lock::New;
 use super::plan::show;
 use super::rescue::rescue;
 use super::run::{Run, lineage, who};
+use super::saved::Opened;
 use super::screen::Screen;
 use super::signals;
 use super::sweep;
@@ -32,13 +34,31 @@ use crate::state::trace::{Trace, Traced};
 
 /// What is to be done, and how.
 pub(super) struct Order<'a> {
-    pub(super) intent: Intent,
+    pub(super) what: What,
     pub(super) how: &'a How,
     pub(super) leave: Leave,
     /// For the journal.
     pub(super) command: String,
     /// What is asked before it is done, without the question mark.
     pub(super) question: &'static str,
+}
+
+/// What is to be done.
+pub(super) enum What {
+    /// What is wanted; it is decided when the state is locked.
+    Wanted(Intent),
+    /// What was decided before, and nothing else.
+    Saved(Box<Opened>),
+}
+
+impl What {
+    /// The lineage of a state that begins with this run.
+    fn lineage(&self) -> String {
+        match self {
+            Self::Wanted(_) => lineage(),
+            Self::Saved(opened) => opened.plan().lineage.clone(),
+        }
+    }
 }
 
 /// Does it. The state is locked from before it is read until it is written. A signal before the first step ends it
@@ -55,7 +75,7 @@ pub(super) async fn carry(
     screen.status(|out| writeln!(out, "Stack {name} in {}\n", run.whereabouts()));
     let watch = Stopwatch::start();
     let holder = Holder::new(who(environment), &order.command, run.clock().millis());
-    let mut locked = run.store.lock(&holder, &lineage()).await?;
+    let mut locked = run.store.lock(&holder, &order.what.lineage()).await?;
     if locked.was_torn() {
         screen.status(|out| {
             writeln!(
@@ -64,18 +84,9 @@ pub(super) async fn carry(
             )
         });
     }
-
-    let cloud = run.cloud(Access::Plan);
-    // What is to go is known by its records: the file does not matter.
-    let graph = matches!(order.intent, Intent::Up { .. }).then_some(&run.graph);
-    let state = locked.state();
-    let observed = async { Ok(observe_for(&cloud, run.registry, graph, state, &order.intent).await) };
-    let live = signals::unless_told(&mut signals, observed).await?;
-    let shapes = run.registry.shapes();
-    let mut plan = plan_with(&run.graph, state, &live, &shapes, &order.intent, order.leave)?;
-    let judged = async { run.lock.judge(&cloud, &mut plan, true).await };
-    let new = signals::unless_told(&mut signals, judged).await?;
-    show(screen, &plan, run.calls + cloud.calls().total(), how.json, how.verbose)?;
+    let decided = decided(run, &order.what, locked.state(), order.leave);
+    let (plan, new, calls) = signals::unless_told(&mut signals, decided).await?;
+    show(screen, &plan, calls, how.json, how.verbose)?;
     if plan.is_empty() && !changes_the_record(&plan, locked.state()) {
         return audit_if_due(screen, run, &mut signals, &mut locked, &plan, how.json).await;
     }
@@ -156,6 +167,30 @@ async fn audit_if_due(
         locked.snapshot().await?;
     }
     Ok(sweep::exit_of(&report))
+}
+
+/// The plan, what it installs that is not pinned yet, and how many API calls it took to have it.
+async fn decided(run: &Run, what: &What, state: &State, leave: Leave) -> Result<(Plan, New, u64), Failure> {
+    let cloud = run.cloud(Access::Plan);
+    let mut plan = match what {
+        What::Wanted(intent) => {
+            // What is to go is known by its records: the file does not matter.
+            let graph = matches!(intent, Intent::Up { .. }).then_some(&run.graph);
+            let live = observe_for(&cloud, run.registry, graph, state, intent).await;
+            plan_with(&run.graph, state, &live, &run.registry.shapes(), intent, leave)?
+        }
+        What::Saved(opened) => {
+            opened.is_fresh(state)?;
+            opened.plan().clone()
+        }
+    };
+    let noted = plan.notes.clone();
+    let new = run.lock.judge(&cloud, &mut plan, true).await?;
+    if matches!(what, What::Saved(_)) {
+        // It was noted when it was saved.
+        plan.notes = noted;
+    }
+    Ok((plan, new, run.calls + cloud.calls().total()))
 }
 
 /// Whether a plan without steps changes what is recorded: edges, or the outputs of the stack.

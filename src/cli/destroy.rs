@@ -1,11 +1,13 @@
-//! `stack destroy`: takes down everything that the stack has made, in the order that the state knows.
+//! `stack destroy`: takes down everything that the stack has made, in the order that the state knows; or carries out a
+//! saved plan.
 
-use super::args::{Destroy as Args, Global, OfStack};
-use super::carry::{Order, carry};
+use super::args::{Destroy as Args, Global, OfStack, Scope};
+use super::carry::{Order, What, carry};
 use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::file;
 use super::run::{Run, block_on, composed};
+use super::saved;
 use super::screen::Screen;
 use super::signals;
 use crate::cloud::Access;
@@ -21,9 +23,17 @@ pub(super) fn run(
     environment: &Environment,
     args: &Args,
 ) -> Result<Exit, Failure> {
-    let (stack, graph) = what_is_protected(&args.of, environment)?;
+    let opened = saved::open(&args.of.stack)?;
+    let (stack, graph) = match &opened {
+        Some(opened) => {
+            let scope = Scope { targets: args.targets.clone(), replace: Vec::new() };
+            opened.stack((&args.of, Some(&scope)), global, environment, true)?
+        }
+        None => what_is_protected(&args.of, environment)?,
+    };
+    let intent = Intent::Destroy { targets: args.targets.clone() };
     let order = Order {
-        intent: Intent::Destroy { targets: args.targets.clone() },
+        what: opened.map_or(What::Wanted(intent), |opened| What::Saved(Box::new(opened))),
         how: &args.how,
         leave: args.leave.into(),
         command: format!("destroy {}", args.of.stack),
@@ -39,7 +49,7 @@ pub(super) fn run(
 
 /// A destroy needs the head of a file, and from the rest no more than what `prevent_destroy` protects: a file that
 /// is wrong elsewhere can still be destroyed, unless it protects something.
-fn what_is_protected(of: &OfStack, environment: &Environment) -> Result<(Stack, Graph), Failure> {
+pub(super) fn what_is_protected(of: &OfStack, environment: &Environment) -> Result<(Stack, Graph), Failure> {
     let whole = composed(of, environment);
     let Err(wrong) = whole else { return whole };
     let stack = file::read(of, environment, true)?;

@@ -4,7 +4,7 @@ use super::args::{Drift as Args, Global};
 use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::file;
-use super::run::{Run, block_on};
+use super::run::{Run, block_on, never_made};
 use super::screen::Screen;
 use super::signals;
 use super::view;
@@ -26,7 +26,8 @@ pub(super) fn run(
         let run = Run::begin(stack, Graph::default(), global, environment, Access::Read).await?;
         screen.status(|out| writeln!(out, "Stack {} in {}\n", run.stack.head.name, run.whereabouts()));
         let cloud = run.cloud(Access::Read);
-        let state = run.state().await?;
+        let name = &run.stack.head.name;
+        let state = run.store.read().await?.ok_or_else(|| never_made(name, &args.of, global.sandbox))?;
         let live = observe(&cloud, run.registry, None, &state).await;
         Ok((drift(&state, &live, &run.registry.shapes()), run.calls + cloud.calls().total()))
     };

@@ -44,6 +44,14 @@ impl Environment {
         ours.map(|(key, value)| (key.to_owned(), value.clone())).collect()
     }
 
+    /// The same, with these values of variables of a stack file instead of its own.
+    pub fn with_variables(&self, variables: &BTreeMap<String, String>) -> Self {
+        let others = self.0.iter().filter(|(key, _)| !key.starts_with(VARIABLE));
+        let others = others.map(|(key, value)| (key.clone(), value.clone()));
+        let given = variables.iter().map(|(name, value)| (format!("{VARIABLE}{name}"), value.clone()));
+        Self(others.chain(given).collect())
+    }
+
     /// Columns of the terminal, 80 if nobody says; never less than 40.
     pub fn columns(&self) -> usize {
         self.get("COLUMNS").and_then(|text| text.parse().ok()).unwrap_or(80_usize).max(40)

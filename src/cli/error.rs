@@ -97,12 +97,23 @@ impl Failure {
         self
     }
 
+    /// Says what could not be done for this; what was the error is its first cause.
+    #[must_use]
+    pub fn because_of(mut self, error: impl Into<String>) -> Self {
+        let cause = std::mem::replace(&mut self.error, error.into());
+        self.causes.insert(0, cause);
+        self
+    }
+
     /// All that is wrong with a file.
     pub fn of_file(found: &[Diagnostic], source: &Source) -> Self {
         let drawn = crate::stack::render(found, source, true);
         let count =
             if found.len() == 1 { "a mistake".to_owned() } else { format!("{} mistakes", found.len()) };
-        Self { drawn, ..Self::refused(format!("{} has {count}", source.path.display())) }
+        let mut places = found.iter().map(|one| one.source.as_deref().unwrap_or(source).path.as_path());
+        let first = places.next().unwrap_or(&source.path);
+        let path = if places.all(|path| path == first) { first } else { &source.path };
+        Self { drawn, ..Self::refused(format!("{} has {count}", path.display())) }
     }
 
     /// What went wrong and why, in one line.
@@ -271,7 +282,14 @@ fn hint_of(refusal: &Refusal) -> Option<&'static str> {
         }
         Refusal::Protected { .. } => Some("take `prevent_destroy` out of its [lifecycle] if you mean it"),
         Refusal::Unknown(_) => Some("`stack state list` and `stack graph` tell the addresses"),
-        Refusal::Unreadable { .. } | Refusal::Move(_) | Refusal::Cycle(_) => None,
+        Refusal::Version(_) => {
+            Some("Kubernetes goes up by one minor version at a time and never back: set `version` so")
+        }
+        Refusal::OutOfScope(_) => Some("name it as a target too"),
+        Refusal::Move(_) => {
+            Some("correct [moved] in the stack file; `stack state list` tells what is recorded")
+        }
+        Refusal::Unreadable { .. } | Refusal::Cycle(_) => None,
     }
 }
 

@@ -24,6 +24,7 @@ mod repair;
 mod rescue;
 mod run;
 mod sandbox;
+mod saved;
 mod screen;
 mod signals;
 mod state;

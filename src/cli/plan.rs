@@ -1,12 +1,11 @@
-//! `stack plan`: what `up` would do. Sends reads and dry runs only.
+//! `stack plan`: what `up` or `destroy` would do. Sends reads and dry runs only.
 
-use std::io::Write as _;
-use std::path::Path;
-
-use super::args::{Global, Plan as Args};
+use super::args::{Global, Plan as Args, Scope};
+use super::destroy::what_is_protected;
 use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::run::{Run, block_on, composed};
+use super::saved::{self, Opened};
 use super::screen::Screen;
 use super::signals;
 use super::view;
@@ -22,15 +21,24 @@ pub(super) fn run(
     environment: &Environment,
     args: &Args,
 ) -> Result<Exit, Failure> {
-    let (stack, graph) = composed(&args.of, environment)?;
+    if let Some(opened) = saved::open(&args.of.stack)? {
+        return show_saved(screen, args, &opened);
+    }
+    let Scope { targets, replace } = args.scope.clone();
+    let (intent, (stack, graph)) = if args.destroy {
+        (Intent::Destroy { targets }, what_is_protected(&args.of, environment)?)
+    } else {
+        (Intent::Up { targets, replace }, composed(&args.of, environment)?)
+    };
+    let origin = saved::origin(&args.of, environment, &graph);
     let looked = async {
         let run = Run::begin(stack, graph, global, environment, Access::Plan).await?;
         screen.status(|out| writeln!(out, "Stack {} in {}\n", run.stack.head.name, run.whereabouts()));
         let cloud = run.cloud(Access::Plan);
         let state = run.state().await?;
-        let targets = args.scope.targets.clone();
-        let intent = Intent::Up { targets, replace: args.scope.replace.clone() };
-        let live = observe_for(&cloud, run.registry, Some(&run.graph), &state, &intent).await;
+        // What is to go is known by its records: the file does not matter.
+        let graph = matches!(intent, Intent::Up { .. }).then_some(&run.graph);
+        let live = observe_for(&cloud, run.registry, graph, &state, &intent).await;
         let shapes = run.registry.shapes();
         let mut plan = plan_with(&run.graph, &state, &live, &shapes, &intent, args.leave.into())?;
         run.lock.judge(&cloud, &mut plan, false).await?;
@@ -39,12 +47,27 @@ pub(super) fn run(
     let told = async { signals::unless_told(&mut signals::listen()?, looked).await };
     let (plan, calls) = block_on(global.sandbox, told)??;
     if let Some(path) = &args.output {
-        save(path, &plan)?;
+        saved::save(path, origin, &plan)?;
     }
     show(screen, &plan, calls, args.json, args.verbose)?;
     if let Some(path) = &args.output {
-        screen.status(|out| writeln!(out, "Saved as {}.", path.display()));
+        let verb = if args.destroy { "destroy" } else { "up" };
+        let sandbox = if global.sandbox { " --sandbox" } else { "" };
+        let file = path.display();
+        screen.status(|out| writeln!(out, "Saved as {file}: `stack {verb} {file}{sandbox}` carries it out."));
     }
+    Ok(if args.exit_code && !plan.is_empty() { Exit::Changes } else { Exit::Done })
+}
+
+/// Shows a plan that was saved; nothing is asked of any cloud.
+fn show_saved(screen: &Screen, args: &Args, opened: &Opened) -> Result<Exit, Failure> {
+    if let Some(path) = &args.output {
+        return Err(Failure::refused(format!("{} is a saved plan already", opened.name()))
+            .hint(format!("plan the stack to save {}", path.display())));
+    }
+    let plan = opened.plan();
+    screen.status(|out| writeln!(out, "{}: a plan for the stack {}\n", opened.name(), plan.stack));
+    show(screen, plan, 0, args.json, args.verbose)?;
     Ok(if args.exit_code && !plan.is_empty() { Exit::Changes } else { Exit::Done })
 }
 
@@ -65,16 +88,4 @@ pub(super) fn show(
             view::plan::write(out, plan, calls, measure)
         }
     })
-}
-
-/// A plan holds all values, sensitive ones too: the file is for its owner only.
-fn save(path: &Path, plan: &Plan) -> Result<(), Failure> {
-    let fail = |error: std::io::Error| {
-        Failure::of(Exit::Failed, &error).because(format!("the plan was to be saved as {}", path.display()))
-    };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let text = serde_json::to_string_pretty(plan).map_err(|error| fail(error.into()))?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
-    writeln!(file, "{text}").map_err(fail)?;
-    file.persist(path).map(drop).map_err(|error| fail(error.error))
 }

@@ -11,9 +11,9 @@ use super::lock::Lock;
 use super::reach::{CONTENT, Identity, SANDBOX, STATE, reach};
 use crate::clock::Clock;
 use crate::cloud::{Access, Cloud, Settings};
-use crate::compose::compose;
+use crate::compose::{compose, unknown_outputs};
 use crate::graph::Graph;
-use crate::kind::Registry;
+use crate::kind::{AnyKind, Registry};
 use crate::stack::Stack;
 use crate::state::State;
 use crate::state::store::{Store, StoreError};
@@ -87,7 +87,12 @@ impl Run {
 /// Reads a stack file and composes it.
 pub(super) fn composed(of: &OfStack, environment: &Environment) -> Result<(Stack, Graph), Failure> {
     let stack = file::read(of, environment, false)?;
-    match compose(&stack) {
+    let outputs = |kind: &str| Registry::builtin().get(kind).and_then(AnyKind::outputs);
+    let graph = compose(&stack).and_then(|graph| {
+        let found = unknown_outputs(&stack, &graph, &outputs);
+        if found.is_empty() { Ok(graph) } else { Err(found) }
+    });
+    match graph {
         Ok(graph) => Ok((stack, graph)),
         Err(found) => Err(Failure::of_file(&found, &stack.source)),
     }
@@ -125,11 +130,14 @@ pub(super) fn recorded(of: &OfStack, global: &Global, environment: &Environment)
             other => other,
         }
     })??;
-    state.ok_or_else(|| {
-        let command = if global.sandbox { " --sandbox" } else { "" };
-        Failure::new(Exit::Failed, format!("nothing was made of the stack {name} yet"))
-            .hint(format!("`stack up {}{command}` makes it", of.stack))
-    })
+    state.ok_or_else(|| never_made(name, of, global.sandbox))
+}
+
+/// There is no state at all: of nothing there are no outputs, and from nothing there is no drift.
+pub(super) fn never_made(name: &str, of: &OfStack, sandbox: bool) -> Failure {
+    let command = if sandbox { " --sandbox" } else { "" };
+    Failure::new(Exit::Failed, format!("nothing was made of the stack {name} yet"))
+        .hint(format!("`stack up {}{command}` makes it", of.stack))
 }
 
 /// Runs a verb: in simulated time for the embedded cloud in process, in the world's otherwise.

@@ -78,7 +78,7 @@ impl Screen {
         self.quiet
     }
 
-    /// Asks a question that only `y` answers with yes. Whoever waits for the answer can stop to.
+    /// Asks a question that only `y` answers with yes; what is not understood is asked again, twice. Whoever waits for the answer can stop to.
     ///
     /// # Errors
     /// There is no terminal to ask on (2), or the answer is no (1).
@@ -87,17 +87,46 @@ impl Screen {
             return Err(Failure::refused("there is no terminal to ask on")
                 .hint("`--yes` does it without asking; `stack plan` shows it without doing it"));
         }
-        self.error(|out| write!(out, "{question} [y/N] "));
-        let (tell, told) = oneshot::channel();
-        // A thread of its own, which nobody joins: a terminal cannot be told to give up its line.
-        std::thread::spawn(move || {
-            let mut answer = String::new();
-            let _ = tell.send(io::stdin().lock().read_line(&mut answer).map(|_| answer));
-        });
-        let answer = told.await.map_err(io::Error::other)??;
-        if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
-            return Ok(());
+        for hint in ["", "", "the last time: "] {
+            self.error(|out| write!(out, "{hint}{question} [y/N] "));
+            match meant(&line().await?) {
+                Some(true) => return Ok(()),
+                Some(false) => break,
+                None => self.error(|out| writeln!(out, "Answer `y` for yes or `n` for no.")),
+            }
         }
         Err(Failure::new(Exit::Failed, "nothing was done"))
+    }
+}
+
+/// The next line of standard input.
+async fn line() -> io::Result<String> {
+    let (tell, told) = oneshot::channel();
+    // A thread of its own, which nobody joins: a terminal cannot be told to give up its line.
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        let _ = tell.send(io::stdin().lock().read_line(&mut answer).map(|_| answer));
+    });
+    told.await.map_err(io::Error::other)?
+}
+
+/// What an answer means; none if nobody can tell. Nothing at all means no.
+fn meant(answer: &str) -> Option<bool> {
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Some(true),
+        "" | "n" | "no" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::meant;
+
+    #[test]
+    fn only_yes_is_yes_and_what_nobody_understands_is_asked_again() {
+        assert_eq!(["y\n", " YES \r\n"].map(meant), [Some(true); 2]);
+        assert_eq!(["", "\n", "n\n", "No\n"].map(meant), [Some(false); 4]);
+        assert_eq!(["yep\n", "j\n", "y y\n"].map(meant), [None; 3]);
     }
 }

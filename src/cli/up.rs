@@ -1,10 +1,11 @@
-//! `stack up`: makes the cloud what the stack file says.
+//! `stack up`: makes the cloud what the stack file says, or carries out a saved plan.
 
 use super::args::{Global, Up as Args};
-use super::carry::{Order, carry};
+use super::carry::{Order, What, carry};
 use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::run::{Run, block_on, composed};
+use super::saved;
 use super::screen::Screen;
 use super::signals;
 use crate::cloud::Access;
@@ -17,10 +18,14 @@ pub(super) fn run(
     environment: &Environment,
     args: &Args,
 ) -> Result<Exit, Failure> {
-    let (stack, graph) = composed(&args.of, environment)?;
-    let targets = args.scope.targets.clone();
+    let opened = saved::open(&args.of.stack)?;
+    let (stack, graph) = match &opened {
+        Some(opened) => opened.stack((&args.of, Some(&args.scope)), global, environment, false)?,
+        None => composed(&args.of, environment)?,
+    };
+    let intent = Intent::Up { targets: args.scope.targets.clone(), replace: args.scope.replace.clone() };
     let order = Order {
-        intent: Intent::Up { targets, replace: args.scope.replace.clone() },
+        what: opened.map_or(What::Wanted(intent), |opened| What::Saved(Box::new(opened))),
         how: &args.how,
         leave: args.leave.into(),
         command: format!("up {}", args.of.stack),

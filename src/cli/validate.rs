@@ -11,6 +11,7 @@ use super::view::words::count;
 pub(super) fn run(screen: &Screen, environment: &Environment, of: &OfStack) -> Result<Exit, Failure> {
     let (stack, graph) = composed(of, environment)?;
     screen.answer(|out| {
+        graph.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
         writeln!(
             out,
             "{} is sound: {}.",

@@ -17,6 +17,7 @@ mod entries;
 mod gateways;
 mod lifecycle;
 mod manifests;
+mod moves;
 mod namespaces;
 mod networks;
 mod node_groups;
@@ -33,11 +34,21 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod values;
+mod warnings;
 
 use draft::Draft;
 
 use crate::graph::Graph;
 use crate::stack::{Diagnostic, Stack};
+
+/// References in the file to what no kind of theirs gives, by the outputs that each kind tells.
+pub fn unknown_outputs(
+    stack: &Stack,
+    graph: &Graph,
+    outputs: &dyn Fn(&str) -> Option<&'static [&'static str]>,
+) -> Vec<Diagnostic> {
+    references::unknown_outputs(stack, graph, outputs)
+}
 
 /// The resources of a stack and its outputs, or everything that is wrong with them, at once.
 pub fn compose(stack: &Stack) -> Result<Graph, Vec<Diagnostic>> {
@@ -55,5 +66,7 @@ pub fn compose(stack: &Stack) -> Result<Graph, Vec<Diagnostic>> {
     values::compose(&mut draft);
     let outputs = references::settle(&mut draft);
     lifecycle::apply(&mut draft);
-    check::build(draft, outputs)
+    let (moved, removed) = (moves::moved(&mut draft), moves::removed(&mut draft));
+    let notes = warnings::all(&draft);
+    Ok(Graph { moved, removed, notes, ..check::build(draft, outputs)? })
 }

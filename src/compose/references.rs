@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::certificates;
 use super::draft::Draft;
 use crate::address::Address;
+use crate::graph::Graph;
 use crate::stack::model::Nat;
+use crate::stack::{Diagnostic, Stack};
 use crate::value::{Piece, Reference, Value};
 
 /// Settles the references of manifests and values, and gives the outputs with theirs settled.
@@ -94,6 +96,43 @@ fn found(
         None => Ok(value),
         Some(_) => Err((format!("`{reference}` refers to nothing in this stack"), hint(known, &address))),
     }
+}
+
+/// References to what no kind of theirs gives.
+pub(super) fn unknown_outputs(
+    stack: &Stack,
+    graph: &Graph,
+    outputs: &dyn Fn(&str) -> Option<&'static [&'static str]>,
+) -> Vec<Diagnostic> {
+    let of_outputs = graph.outputs.iter().map(|(name, value)| (format!("outputs.{name}"), value));
+    let users = graph.resources.values().filter(|one| matches!(one.address.section(), "manifest" | "value"));
+    let of_users = users.map(|one| (format!("{}s.{}", one.address.section(), one.address.name()), &one.spec));
+    let mut found = Vec::new();
+    for (path, value) in of_outputs.chain(of_users) {
+        for reference in value.references() {
+            let Some(known) = graph.resources.get(&reference.address).and_then(|one| outputs(one.kind))
+            else {
+                continue;
+            };
+            let wanted = reference.output.split('.').next().unwrap_or_default();
+            if known.contains(&wanted) {
+                continue;
+            }
+            let message = format!("{} has no output `{wanted}`", reference.address);
+            let near = known.iter().find(|known| strsim::jaro_winkler(known, wanted) > 0.85);
+            let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+            let all: Vec<String> = known.iter().map(|known| format!("`{known}`")).collect();
+            let hint = match all.as_slice() {
+                [] => "it has none".to_owned(),
+                all => format!("{near}it has: {}", all.join(", ")),
+            };
+            let diagnostic = Diagnostic::new(message, stack.spans.of(&path)).hint(hint);
+            if !found.contains(&diagnostic) {
+                found.push(diagnostic);
+            }
+        }
+    }
+    found
 }
 
 /// What a network made here shows: it is many resources.

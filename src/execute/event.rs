@@ -95,6 +95,8 @@ pub struct Outcome {
     pub deleted: usize,
     /// Steps done, by action.
     pub forgotten: usize,
+    /// Records that go on under another address.
+    pub moved: usize,
     /// What failed, and why.
     pub failed: Vec<(Address, CloudError)>,
     /// What was not begun.

@@ -115,6 +115,7 @@ impl<'a> Run<'a> {
     ) -> Result<Outcome, StoreError> {
         emit(Event::RunStarted { steps: self.plan.steps.len() });
         locked.append(&self.opening(&options))?;
+        self.outcome.moved = self.plan.moved.len();
         let mut running: Running<'a> = FuturesUnordered::new();
         let driven = self.drive(locked, &mut notes, &mut running, &mut options, emit).await;
         if driven.is_err() || *options.cancel.borrow() != Cancel::No {
@@ -164,7 +165,10 @@ impl<'a> Run<'a> {
         let edges = self.plan.edges.iter();
         let edges =
             edges.map(|(address, edges)| Entry::Edges { address: address.clone(), edges: edges.clone() });
-        std::iter::once(Entry::Run { at: self.cloud.clock().millis(), who, command }).chain(edges).collect()
+        let moved = self.plan.moved.iter();
+        let moved = moved.map(|(from, to)| Entry::Moved { from: from.clone(), to: to.clone() });
+        let run = Entry::Run { at: self.cloud.clock().millis(), who, command };
+        std::iter::once(run).chain(moved).chain(edges).collect()
     }
 
     /// Writes that everything that is ready begins. Nothing is sent yet.
@@ -227,7 +231,7 @@ impl<'a> Run<'a> {
         let timing = kind.shape().timing;
         let limit = match step.action {
             Action::Create => timing.create,
-            Action::Update | Action::Forget => timing.update,
+            Action::Update | Action::Forget | Action::Move => timing.update,
             Action::Delete => timing.delete,
         };
         let by_token = kind.shape().recovery == Recovery::Token;
@@ -332,6 +336,8 @@ impl<'a> Run<'a> {
             Action::Update => self.outcome.updated += 1,
             Action::Delete => self.outcome.deleted += 1,
             Action::Forget => self.outcome.forgotten += 1,
+            // Told by the plan's moves, with tags or without.
+            Action::Move => {}
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::Cancel;
 use super::limits::Limits;
 use crate::change::Action;
-use crate::cloud::{CloudError, CloudResult, Cx, ErrorSort};
+use crate::cloud::{ADDRESS, CloudError, CloudResult, Cx, ErrorSort};
 use crate::diff;
 use crate::kind::AnyKind;
 use crate::live::{FoundAny, Ownership, Readiness};
@@ -52,7 +52,7 @@ pub(super) async fn carry_out(work: &Work<'_>) -> CloudResult<Option<Object>> {
     match work.step.action {
         Action::Forget => Ok(None),
         Action::Delete => delete(work).await.map(|()| None),
-        Action::Update => {
+        Action::Update | Action::Move => {
             let id = work.step.id.clone().ok_or_else(|| work.bug("an update has no id"))?;
             settle(work, &id).await.map(Some)
         }
@@ -119,6 +119,14 @@ impl Work<'_> {
                 self.step.resume.is_some() || diff_of(self.kind, &self.spec, None, &found.spec).is_empty()
             }
         }
+    }
+}
+
+impl Work<'_> {
+    /// Whether its tags tell an address that it had before it was moved.
+    fn tells_another_address(&self, found: &FoundAny) -> bool {
+        matches!(&found.owner, Ownership::Tagged { lineage, address }
+            if lineage == self.cx.lineage() && address != self.cx.address().as_str())
     }
 }
 
@@ -216,7 +224,8 @@ async fn settle(work: &Work<'_>, id: &str) -> CloudResult<Object> {
         }
         let applied = work.step.applied.as_ref();
         let differs = diff_of(work.kind, &work.spec, applied, &found.spec);
-        if differs.is_empty() {
+        let moved = work.tells_another_address(&found);
+        if differs.is_empty() && !moved {
             match &found.readiness {
                 Readiness::Pending(what) | Readiness::Leaving(what) => work.wait(what).await?,
                 Readiness::Ready | Readiness::Broken(_) => return Ok(object(work, found)),
@@ -226,16 +235,18 @@ async fn settle(work: &Work<'_>, id: &str) -> CloudResult<Object> {
         looks_since += 1;
         if updates == 0 || looks_since > 4 {
             if updates > 6 {
-                let fields: Vec<&str> = differs.iter().map(|field| field.path.as_str()).collect();
+                let tags = moved.then_some("its ownership tags");
+                let fields: Vec<&str> = differs.iter().map(|field| field.path.as_str()).chain(tags).collect();
                 return Err(work.bug(&format!("after its update {} still differs", fields.join(", "))));
             }
-            match update(work, id, &found.spec, &differs).await {
+            match update(work, id, &found.spec, &differs, moved).await {
                 Ok(()) => (updates, looks_since) = (updates + 1, 0),
                 Err(error) if passes(&error) => work.wait(&error.to_string()).await?,
                 Err(error) => return Err(error),
             }
         } else {
-            work.wait(&format!("{} to change", differs[0].path)).await?;
+            let what = differs.first().map_or("its ownership tags", |field| field.path.as_str());
+            work.wait(&format!("{what} to change")).await?;
         }
     }
 }
@@ -245,9 +256,14 @@ async fn update(
     id: &str,
     live: &Json,
     differs: &[crate::change::FieldChange],
+    moved: bool,
 ) -> CloudResult<()> {
     let mut to = live.clone();
     overlay(&mut to, &work.spec);
+    // Objects of a cluster are told whose they are with every update; what has tags takes this for one of them.
+    if moved && let Some(tags) = to.get_mut("tags").and_then(Json::as_object_mut) {
+        tags.insert(ADDRESS.to_owned(), Json::from(work.cx.address().as_str()));
+    }
     for field in differs.iter().filter(|field| field.after.is_none()) {
         remove(&mut to, &field.path);
     }

@@ -125,6 +125,11 @@ pub(crate) async fn conforms(ground: &Ground, kind: &dyn AnyKind, first: &Json, 
     assert_eq!(made.id, id, "{name}: find gives another id than create");
     let again = kind.find(&cx, first, None).await.expect("find without id").expect("found without its id");
     assert_eq!(again.id, id, "{name}: found without id is another one");
+    let told = kind.outputs().unwrap_or_default();
+    let given = made.outputs.as_object().map(|outputs| outputs.keys().cloned().collect::<Vec<_>>());
+    for output in given.unwrap_or_default() {
+        assert!(told.contains(&output.as_str()), "{name} gives `{output}` and does not tell so: {told:?}");
+    }
     match &made.owner {
         Ownership::Tagged { lineage, address } => {
             assert_eq!((lineage.as_str(), address.as_str()), ("lineage", "test.conforms"));

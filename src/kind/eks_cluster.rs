@@ -44,6 +44,7 @@ impl Kind for EksCluster {
         recovery: Recovery::Token,
         fixed: &["name", "role_arn", "vpc_id"],
         sets: &["subnet_ids"],
+        climbs: &["version"],
         timing: Timing::LONG,
         ..Shape::managed("eks_cluster", "EKS cluster", "eks")
     };

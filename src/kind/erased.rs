@@ -16,6 +16,8 @@ pub trait AnyKind: Send + Sync {
     fn shape(&self) -> &'static Shape;
     /// Says what is wrong with a spec, if anything.
     fn check(&self, spec: &Json) -> Result<(), String>;
+    /// The names of what it gives to others; none if nobody can tell.
+    fn outputs(&self) -> Option<&'static [&'static str]>;
     /// See `Kind::find`.
     fn find<'a>(
         &'a self,
@@ -62,6 +64,10 @@ impl<K: Kind> AnyKind for Erased<K> {
 
     fn check(&self, spec: &Json) -> Result<(), String> {
         typed::<K, K::Spec>("spec", spec).map(drop).map_err(|error| error.message)
+    }
+
+    fn outputs(&self) -> Option<&'static [&'static str]> {
+        super::fields::of::<K::Outputs>()
     }
 
     fn find<'a>(

@@ -19,6 +19,7 @@ mod eks_node_group;
 mod eks_pod_identity;
 mod elastic_ip;
 mod erased;
+mod fields;
 mod gateway;
 mod iam_role;
 mod internet_gateway;

@@ -79,9 +79,10 @@ impl Kind for WebhookCertificate {
         manifest::apply(cx, &secret(spec, data)).await
     }
 
-    /// Nothing can change: all fields are fixed.
-    async fn update(&self, _: &Cx, _: &str, _: &Spec, _: &Spec) -> CloudResult<()> {
-        Ok(())
+    /// All fields are fixed; what may change is what it says of whose it is. The certificate stays.
+    async fn update(&self, cx: &Cx, _: &str, _: &Spec, to: &Spec) -> CloudResult<()> {
+        let Some(live) = manifest::find(cx, &secret(to, json!({}))).await? else { return Ok(()) };
+        manifest::apply(cx, &secret(to, live.object["data"].clone())).await.map(drop)
     }
 
     async fn delete(&self, cx: &Cx, _: &str, spec: &Spec) -> CloudResult<()> {

@@ -21,6 +21,7 @@ use crate::diff::{as_it_is, by_opinion};
 use crate::graph::{Graph, Place, Resource, Sort};
 use crate::kind::{AnyKind, Registry};
 use crate::live::{FoundAny, Live, Seen, Trial, Tried};
+use crate::plan::moves::settle;
 use crate::plan::{self, Intent};
 use crate::shape::{Recovery, Role};
 use crate::state::{Record, State};
@@ -44,6 +45,9 @@ pub async fn observe(cloud: &Cloud, registry: Registry, graph: Option<&Graph>, s
     let mut live = Live::default();
     let empty = Graph::default();
     let graph = graph.unwrap_or(&empty);
+    // What is moved is known by its new address from here on, as it is to the plan. Moves that cannot be, it tells.
+    let settled = settle(graph, state, &registry.shapes()).ok();
+    let state = settled.as_ref().map_or(state, |settled| &*settled.state);
     let recorded = state.records.iter().filter_map(|(address, record)| of_record(registry, address, record));
     ask(cloud, state, recorded.collect(), &mut live).await;
     // Look-ups may refer to what others gave, so they are asked for as long as that brings new ones to be known.

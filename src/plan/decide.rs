@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use super::moves::Moves;
 use super::scope::Scope;
 use super::{Intent, Leave, Refusal, guests, twin};
 use crate::address::Address;
@@ -24,6 +25,8 @@ pub(super) struct Given<'a> {
     pub(super) intent: &'a Intent,
     pub(super) scope: &'a Scope,
     pub(super) leave: Leave,
+    /// What is recorded elsewhere than where the file speaks of it.
+    pub(super) protected: &'a Moves,
 }
 
 impl Given<'_> {
@@ -69,6 +72,12 @@ pub(super) fn decide(given: &Given<'_>) -> Result<Decided, Vec<Refusal>> {
         let is_there = |address: &&Address| given.graph.resources.keys().any(|key| address.covers(key));
         let nowhere = replace.iter().filter(|address| !is_there(address));
         decided.refusals.extend(nowhere.cloned().map(Refusal::Unknown));
+        let touched = |address: &&Address| {
+            let mut covered = given.graph.resources.keys().filter(|key| address.covers(key)).peekable();
+            covered.peek().is_none() || covered.any(in_scope)
+        };
+        let outside = replace.iter().filter(|address| !touched(address));
+        decided.refusals.extend(outside.cloned().map(Refusal::OutOfScope));
         for resource in given.graph.in_order() {
             if in_scope(&resource.address) {
                 wanted(given, &mut decided, resource, replace);
@@ -80,16 +89,27 @@ pub(super) fn decide(given: &Given<'_>) -> Result<Decided, Vec<Refusal>> {
         decided.outputs = outputs.map(|(name, value)| (name.clone(), decided.resolve(value))).collect();
     }
     for (address, record) in given.state.records.iter().filter(|(address, _)| in_scope(address)) {
+        let is_removed = removed(given.graph, address);
         let reason = match given.intent {
             Intent::Up { .. } if given.graph.resources.contains_key(address) => continue,
+            _ if is_removed.is_some() => Reason::Removed,
             Intent::Up { .. } => Reason::LeftFile,
             Intent::Destroy { .. } => Reason::Destroy,
         };
-        unwanted(given, &mut decided, address, record, reason);
+        match is_removed {
+            Some(false) => decided.note(address, forget(record, reason)),
+            Some(true) | None => unwanted(given, &mut decided, address, record, reason),
+        }
     }
     protect(given, &mut decided);
     guests::decide(given, &mut decided);
     if decided.refusals.is_empty() { Ok(decided) } else { Err(decided.refusals) }
+}
+
+/// What the file says under `[removed]` of a record: whether the thing is deleted.
+fn removed(graph: &Graph, address: &Address) -> Option<bool> {
+    let covering = graph.removed.iter().filter(|(removed, _)| removed.covers(address));
+    covering.max_by_key(|(removed, _)| removed.as_str().len()).map(|(_, destroy)| *destroy)
 }
 
 impl Decided {
@@ -152,7 +172,10 @@ fn local(
     let Some(object) = current(given.state, &resource.address) else {
         return decided.note(&resource.address, create(shape, resource, spec, Reason::New));
     };
-    let fields = diff::by_opinion(shape, &spec, Some(&object.applied), &object.applied);
+    let ignored = &resource.lifecycle.ignore_changes;
+    let mut fields = diff::by_opinion(shape, &spec, Some(&object.applied), &object.applied);
+    fields.retain(|field| !diff::is_in(ignored, &field.path));
+    let spec = diff::as_it_is(spec, ignored, &object.applied);
     let open = given.state.records.get(&resource.address).is_some_and(|record| record.open.is_some());
     let finished = object.finished && !open;
     let (verb, reason) = match (requested, finished, fields.is_empty()) {
@@ -216,8 +239,22 @@ fn managed(
     let trial = tried(given, address, &applied);
     let (mut fields, fixed) = differences(shape, resource, &spec, object, found, trial);
     let finished = object.is_some_and(|object| object.finished) && record.is_none_or(|r| r.open.is_none());
+    let stuck = climb(shape, address, &fields);
     match verdict(decided, resource, record, shape, found, (&fields, fixed), finished, requested) {
-        None => unchanged(given, decided, resource, found.outputs.clone()),
+        None => {
+            unchanged(given, decided, resource, found.outputs.clone());
+            if tells_another_address(found, address) {
+                let spec = diff::as_it_is(spec, &resource.lifecycle.ignore_changes, &found.spec);
+                let (verb, reason, id) = (Verb::Move, Reason::Moved, Some(found.id.clone()));
+                decided.note(
+                    address,
+                    Decision { verb, reason, fields: Vec::new(), spec, id, notes: Vec::new() },
+                );
+            }
+        }
+        Some((Verb::Update, _)) if stuck.is_some() => {
+            decided.refusals.extend(stuck.map(Refusal::Version));
+        }
         Some((verb, reason)) => {
             let usable = object.is_some_and(|object| object.finished) || found.readiness == Readiness::Ready;
             if verb == Verb::Update && usable {
@@ -270,11 +307,38 @@ fn is_ours(state: &State, address: &Address, record: Option<&Record>, found: &Fo
     }
 }
 
+/// Whether its tags tell an address that it had before it was moved.
+fn tells_another_address(found: &FoundAny, address: &Address) -> bool {
+    matches!(&found.owner, Ownership::Tagged { address: told, .. } if told != address.as_str())
+}
+
 /// Whether what was found by values that are about to change is some other thing, of which nobody can tell whose it is.
 fn is_anothers(shape: &Shape, spec: &Value, seen: &Seen) -> bool {
     let unknown = |field: &&str| spec.get(field).is_some_and(|value| value.known().is_err());
     matches!(seen, Seen::Found(found) if found.owner == Ownership::Untaggable)
         && shape.fixed.iter().any(unknown)
+}
+
+/// Why a version cannot change as it is wanted to: it would go back, or skip one.
+fn climb(shape: &Shape, address: &Address, fields: &[FieldChange]) -> Option<String> {
+    let version = |value: &Option<Value>| {
+        let (major, minor) = value.as_ref()?.as_str()?.split_once('.')?;
+        Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?))
+    };
+    fields.iter().filter(|field| shape.climbs.contains(&field.path.as_str())).find_map(|field| {
+        let (before, after) = (version(&field.before)?, version(&field.after)?);
+        let [told, wanted] = [before, after].map(|(major, minor)| format!("{major}.{minor}"));
+        let next = format!("{}.{}", before.0, before.1 + 1);
+        match () {
+            () if after < before => {
+                Some(format!("{address} is at version {told} and cannot go back to {wanted}"))
+            }
+            () if after.0 == before.0 && after.1 > before.1 + 1 => Some(format!(
+                "{address} cannot go from version {told} to {wanted} at once: go to {next} first"
+            )),
+            () => None,
+        }
+    })
 }
 
 /// What came of trying out this very change.
@@ -391,7 +455,7 @@ fn outer_remade(decided: &Decided, resource: &Resource, record: Option<&Record>)
     let remade = |edge: &Edge| match decided.by_address.get(&edge.to)?.verb {
         Verb::Replace | Verb::ReplaceCreateFirst => Some(edge.to.clone()),
         Verb::Create if was_inside(&edge.to) => Some(edge.to.clone()),
-        Verb::Create | Verb::Update | Verb::Delete | Verb::Forget => None,
+        Verb::Create | Verb::Update | Verb::Delete | Verb::Forget | Verb::Move => None,
     };
     resource.all_edges().iter().filter(|edge| edge.sort == Sort::Inside).find_map(remade)
 }
@@ -411,14 +475,19 @@ fn create(shape: &Shape, resource: &Resource, spec: Value, reason: Reason) -> De
     Decision { verb: Verb::Create, reason, fields, spec, id: None, notes: Vec::new() }
 }
 
+/// What is no longer looked after, whatever becomes of it.
+fn forget(record: &Record, reason: Reason) -> Decision {
+    let spec = record.current.as_ref().map(|object| &object.applied);
+    let spec = spec.or(record.open.as_ref().map(|open| &open.spec)).cloned().unwrap_or_default();
+    let (fields, notes) = (Vec::new(), Vec::new());
+    Decision { verb: Verb::Forget, reason, fields, spec: spec.into(), id: None, notes }
+}
+
 /// What is in the state and no longer wanted.
 fn unwanted(given: &Given<'_>, decided: &mut Decided, address: &Address, record: &Record, reason: Reason) {
     let role = given.shapes.get(record.kind.as_str()).map_or(Role::Managed, |shape| shape.role);
     let seen = given.live.found.get(address);
-    let spec = record.current.as_ref().map(|object| &object.applied);
-    let spec = spec.or(record.open.as_ref().map(|open| &open.spec)).cloned().unwrap_or_default();
-    let (verb, fields, notes) = (Verb::Delete, Vec::new(), Vec::new());
-    let mut decision = Decision { verb, reason, fields, spec: spec.into(), id: None, notes };
+    let mut decision = Decision { verb: Verb::Delete, ..forget(record, reason) };
     match seen {
         Some(Seen::Unreadable(error)) if role == Role::Managed => {
             let (address, error) = (address.clone(), error.clone());
@@ -454,9 +523,10 @@ fn protect(given: &Given<'_>, decided: &mut Decided) {
         let verb = match decision.verb {
             Verb::Delete => "delete",
             Verb::Replace | Verb::ReplaceCreateFirst => "replace",
-            Verb::Create | Verb::Update | Verb::Forget => continue,
+            Verb::Create | Verb::Update | Verb::Forget | Verb::Move => continue,
         };
-        if given.graph.resources.get(address).is_some_and(|resource| resource.lifecycle.prevent_destroy) {
+        let now = given.protected.get(address).unwrap_or(address);
+        if given.graph.resources.get(now).is_some_and(|resource| resource.lifecycle.prevent_destroy) {
             decided.refusals.push(Refusal::Protected { address: address.clone(), verb });
         }
     }

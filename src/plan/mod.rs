@@ -1,12 +1,15 @@
 //! `plan`: what is to be done, decided once and for all. A pure function: no IO, no clock, no async, no chance.
 //!
 //! Execution chooses nothing; everything it needs is in the steps. What happens to each resource is decided in
-//! `decide`, in which order in `order`, and what is left alone for the sake of targets in `scope`. What others have
-//! where something is taken away is in `guests`.
+//! `decide`, what goes on under another address in `moves`, in which order in `order`, and what is left alone for the
+//! sake of targets in `scope`. What others have where something is taken away is in `guests`. How a plan is kept in a
+//! file is in `saved`.
 
 mod decide;
 mod guests;
+pub mod moves;
 mod order;
+pub mod saved;
 mod scope;
 mod twin;
 
@@ -23,6 +26,9 @@ use crate::live::Live;
 use crate::shape::Shapes;
 use crate::state::{Open, State};
 use crate::value::Value;
+use decide::{Decided, Given};
+use moves::{Moves, Settled};
+use scope::Scope;
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +69,8 @@ pub struct Plan {
     pub lineage: String,
     /// The serial of that state.
     pub serial: u64,
+    /// The last journal entry of that state.
+    pub seq: u64,
     /// What was wanted.
     pub intent: Intent,
     /// For people, in the order of addresses.
@@ -71,6 +79,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// How many resources stay as they are.
     pub unchanged: usize,
+    /// Records that go on under another address, old to new.
+    #[serde(default, skip_serializing_if = "Moves::is_empty")]
+    pub moved: Moves,
     /// What is only written to the state: edges that changed though nothing else did.
     pub edges: BTreeMap<Address, Vec<Edge>>,
     /// The outputs of the stack after it.
@@ -130,7 +141,7 @@ pub enum Old {
 impl Plan {
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.moved.is_empty()
     }
 }
 
@@ -190,6 +201,12 @@ pub enum Refusal {
     /// A target, move or removal names nothing.
     #[error("{0} is neither in the stack file nor in the state")]
     Unknown(Address),
+    /// A version that would go back, or skip one.
+    #[error("{0}")]
+    Version(String),
+    /// To be replaced, and not among what the targets need.
+    #[error("{0} is to be replaced and is out of the scope of the targets")]
+    OutOfScope(Address),
     /// Moves that cannot be.
     #[error("{0}")]
     Move(String),
@@ -219,10 +236,9 @@ pub fn shaken(
     shapes: &Shapes,
     intent: &Intent,
 ) -> Vec<(Json, Place)> {
-    let Ok(scope) = scope::scope(graph, state, intent) else { return Vec::new() };
-    let given = decide::Given { graph, state, live, shapes, intent, scope: &scope, leave: Leave::default() };
+    let look = |given: &Given<'_>, decided, _| Ok(guests::shaken(given, &decided));
     // What is refused for other reasons is not carried out.
-    decide::decide(&given).map(|decided| guests::shaken(&given, &decided)).unwrap_or_default()
+    decided(graph, state, live, shapes, intent, Leave::default(), look).unwrap_or_default()
 }
 
 /// The same with leave to do more.
@@ -234,22 +250,65 @@ pub fn plan_with(
     intent: &Intent,
     leave: Leave,
 ) -> Result<Plan, Vec<Refusal>> {
-    let scope = &scope::scope(graph, state, intent).map_err(|refusal| vec![refusal])?;
-    let given = decide::Given { graph, state, live, shapes, intent, scope, leave };
-    let decided = decide::decide(&given)?;
-    let (steps, changes) = order::order(&given, &decided)?;
+    decided(graph, state, live, shapes, intent, leave, written)
+}
+
+/// Decides, with the moves done and in a scope that is wide enough, and does something with what was decided.
+fn decided<T>(
+    graph: &Graph,
+    state: &State,
+    live: &Live,
+    shapes: &Shapes,
+    intent: &Intent,
+    leave: Leave,
+    then: impl FnOnce(&Given<'_>, Decided, Moves) -> Result<T, Vec<Refusal>>,
+) -> Result<T, Vec<Refusal>> {
+    // A destroy takes everything where it is recorded; moves tell it what the file protects.
+    let (settled, protected) = match intent {
+        Intent::Up { .. } => (moves::settle(graph, state, shapes)?, Moves::new()),
+        Intent::Destroy { .. } => {
+            let protected =
+                moves::settle(graph, state, shapes).map_or_else(|_| Moves::new(), |all| all.moves);
+            (moves::done(state, Moves::new())?, protected)
+        }
+    };
+    let mut scope = scope::scope(graph, &settled.state, intent).map_err(|refusal| vec![refusal])?;
+    loop {
+        let settled = within(&scope, state, &settled.moves)?;
+        let (state, scoped, protected) = (&*settled.state, &scope, &protected);
+        let given = Given { graph, state, live, shapes, intent, scope: scoped, leave, protected };
+        let decided = decide::decide(&given)?;
+        match scope::widened(&given, &decided) {
+            Some(wider) => scope = Some(wider),
+            None => return then(&given, decided, settled.moves),
+        }
+    }
+}
+
+/// The state with the moves done that are in scope: what is out of it stays where it is.
+fn within<'a>(scope: &Scope, state: &'a State, moves: &Moves) -> Result<Settled<'a>, Vec<Refusal>> {
+    let is_in = |(_, new): &(&Address, &Address)| scope.as_ref().is_none_or(|scope| scope.contains(*new));
+    let moves = moves.iter().filter(is_in).map(|(old, new)| (old.clone(), new.clone()));
+    moves::done(state, moves.collect())
+}
+
+fn written(given: &Given<'_>, decided: Decided, moved: Moves) -> Result<Plan, Vec<Refusal>> {
+    let (steps, changes) = order::order(given, &decided)?;
+    let state = given.state;
     Ok(Plan {
         format: crate::state::FORMAT,
         stack: state.stack.clone(),
         cloud: state.cloud.clone(),
         lineage: state.lineage.clone(),
         serial: state.serial,
-        intent: intent.clone(),
+        seq: state.seq,
+        intent: given.intent.clone(),
         changes,
         steps,
         unchanged: decided.unchanged,
+        moved,
         edges: decided.edges,
         outputs: decided.outputs,
-        notes: Vec::new(),
+        notes: given.graph.notes.clone(),
     })
 }

@@ -81,7 +81,7 @@ fn add_steps(
     }
     let record = given.state.records.get(address);
     let (is_old, is_new) = match decision.verb {
-        Verb::Create | Verb::Update => (false, true),
+        Verb::Create | Verb::Update | Verb::Move => (false, true),
         Verb::Replace | Verb::ReplaceCreateFirst => (true, true),
         Verb::Delete | Verb::Forget => (true, false),
     };
@@ -94,7 +94,12 @@ fn add_steps(
         steps.insert(End::Old(address.clone()), step);
     }
     if is_new && let Some(resource) = given.graph.resources.get(address) {
-        let creates = decision.verb != Verb::Update;
+        let action = match decision.verb {
+            Verb::Update => Action::Update,
+            Verb::Move => Action::Move,
+            _ => Action::Create,
+        };
+        let creates = action == Action::Create;
         let has_current = record.is_some_and(|record| record.current.is_some());
         let old = match decision.verb {
             Verb::Create if has_current => Old::Gone,
@@ -111,7 +116,7 @@ fn add_steps(
                 address: address.clone(),
                 kind: resource.kind.to_owned(),
                 place: resource.place.clone(),
-                action: if creates { Action::Create } else { Action::Update },
+                action,
                 reason: decision.reason.clone(),
                 spec: decision.spec.clone(),
                 applied: applied.filter(|_| !creates),
@@ -184,7 +189,7 @@ fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>, wish
         match decision.verb {
             Verb::ReplaceCreateFirst => before(&new, &old),
             Verb::Replace => before(&old, &new),
-            Verb::Create | Verb::Update | Verb::Delete | Verb::Forget => {}
+            Verb::Create | Verb::Update | Verb::Delete | Verb::Forget | Verb::Move => {}
         }
         for edge in edges_of(given.graph, address) {
             before(&End::New(edge.to.clone()), &new);
@@ -332,7 +337,9 @@ fn changes(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>) ->
             .unwrap_or_default()
     };
     let mut changes: Vec<Change> = Vec::new();
-    for (address, decision) in &decided.by_address {
+    // A move is no change.
+    let all = decided.by_address.iter().filter(|(_, decision)| decision.verb != Verb::Move);
+    for (address, decision) in all {
         let kind = kind_of(address);
         changes.push(Change {
             address: address.clone(),

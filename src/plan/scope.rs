@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::decide::{Decided, Given};
 use super::{Intent, Refusal};
 use crate::address::Address;
-use crate::graph::Graph;
+use crate::change::Verb;
+use crate::graph::{Edge, Graph, Sort};
 use crate::state::State;
 
 /// What may be touched; none: everything.
@@ -29,12 +31,41 @@ pub(super) fn scope(graph: &Graph, state: &State, intent: &Intent) -> Result<Sco
         open.extend(covered.into_iter().cloned());
     }
     let next = if destroys { reversed(&needs) } else { needs };
+    Ok(Some(reached(open, &next)))
+}
+
+/// A wider scope, where something in scope goes, or is made anew, and what lives in it is out of scope: it could not
+/// outlive that. None if nothing does.
+pub(super) fn widened(given: &Given<'_>, decided: &Decided) -> Scope {
+    let scope = given.scope.as_ref()?;
+    let goes = |address: &Address| match decided.by_address.get(address).map(|decision| decision.verb) {
+        Some(Verb::Replace | Verb::ReplaceCreateFirst | Verb::Delete) => true,
+        Some(Verb::Create) => given.state.records.contains_key(address),
+        Some(Verb::Update | Verb::Forget | Verb::Move) | None => false,
+    };
+    let lives_in = |edges: &[Edge]| edges.iter().any(|edge| edge.sort == Sort::Inside && goes(&edge.to));
+    let declared = given.graph.resources.values().map(|one| (&one.address, one.all_edges()));
+    let recorded = given.state.records.iter().map(|(address, record)| (address, record.edges.clone()));
+    let inner: Vec<Address> = (declared.chain(recorded))
+        .filter(|(address, edges)| !scope.contains(*address) && lives_in(edges))
+        .map(|(address, _)| address.clone())
+        .collect();
+    if inner.is_empty() {
+        return None;
+    }
+    let mut wider = reached(inner, &needs(given.graph, given.state, false));
+    wider.extend(scope.iter().cloned());
+    Some(wider)
+}
+
+/// These, and all that comes next to them, directly or not.
+fn reached(mut open: Vec<Address>, next: &Needs) -> BTreeSet<Address> {
     let mut scope = BTreeSet::new();
     while let Some(address) = open.pop() {
         open.extend(next.get(&address).into_iter().flatten().filter(|to| !scope.contains(*to)).cloned());
         scope.insert(address);
     }
-    Ok(Some(scope))
+    scope
 }
 
 type Needs = BTreeMap<Address, BTreeSet<Address>>;

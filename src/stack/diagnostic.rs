@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::source::Source;
+
 /// One mistake: what, where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -15,12 +17,14 @@ pub struct Diagnostic {
     pub other: Option<Box<(Range<usize>, String)>>,
     /// What to do: what is allowed, "did you mean".
     pub hint: Option<String>,
+    /// The file it is in, where that is not the stack file but a file of variables.
+    pub source: Option<Box<Source>>,
 }
 
 impl Diagnostic {
     /// A mistake at a place, if its place is known.
     pub fn new(message: impl Into<String>, span: Option<Range<usize>>) -> Self {
-        Self { message: message.into(), span, label: None, other: None, hint: None }
+        Self { message: message.into(), span, label: None, other: None, hint: None, source: None }
     }
 
     /// Adds what to do.

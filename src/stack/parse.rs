@@ -88,7 +88,11 @@ fn only_head(found: Vec<Diagnostic>, syntax_count: usize, root: &Node, head: boo
         let inside = |span: &Range<usize>| {
             places.iter().any(|place| place.start <= span.start && span.end <= place.end)
         };
-        *i < syntax_count || diagnostic.span.as_ref().is_none_or(inside)
+        match &diagnostic.source {
+            // In a file of variables: it matters where the head could not be read for want of them.
+            Some(_) => !head,
+            None => *i < syntax_count || diagnostic.span.as_ref().is_none_or(inside),
+        }
     };
     found.into_iter().enumerate().filter(counts).map(|(_, diagnostic)| diagnostic).collect()
 }

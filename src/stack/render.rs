@@ -24,8 +24,9 @@ pub fn render(diagnostics: &[Diagnostic], source: &Source, color: bool) -> Strin
         .join("\n")
 }
 
-fn one(diagnostic: &Diagnostic, source: &Source, renderer: &Renderer) -> String {
+fn one<'a>(diagnostic: &'a Diagnostic, source: &'a Source, renderer: &Renderer) -> String {
     let title = Level::ERROR.primary_title(normalize_untrusted_str(&diagnostic.message));
+    let source = diagnostic.source.as_deref().unwrap_or(source);
     let mut group = place(diagnostic, source, Group::with_title(title));
     if let Some(hint) = &diagnostic.hint {
         group = group.element(Level::HELP.message(normalize_untrusted_str(hint)));

@@ -20,6 +20,8 @@ pub struct Variables {
     pub given: BTreeMap<String, String>,
     /// From a file of variables, `name = value`. A name that the stack file does not declare is an error.
     pub file: toml::Table,
+    /// Where these stand: the file, the name and the value.
+    pub places: BTreeMap<String, (Source, Range<usize>, Range<usize>)>,
     /// From the environment, `STACK_VAR_name`, without the prefix. Names that the file does not declare are ignored.
     pub environment: BTreeMap<String, String>,
     /// For a destroy, which needs no more than the head of a file: see `parse`.
@@ -40,8 +42,31 @@ impl Variables {
             vec![Diagnostic::new(format!("this is not TOML: {}", error.message()), error.span())]
         })?;
         self.file.extend(table);
+        let shown = without_values(source, &tree.root);
+        for entry in tree.root.entries() {
+            let place = (shown.clone(), entry.key.clone(), entry.node.span.clone());
+            self.places.insert(entry.name.clone(), place);
+        }
         Ok(())
     }
+}
+
+/// A file of variables as it may be shown: which of its values are secret is not known there.
+fn without_values(source: &Source, root: &Node) -> Source {
+    let mut text = source.text.as_bytes().to_vec();
+    let mut open = vec![root];
+    while let Some(node) = open.pop() {
+        match &node.content {
+            Content::Table(entries) => open.extend(entries.iter().map(|entry| &entry.node)),
+            Content::List(items) => open.extend(items),
+            _ => {
+                let value = text.get_mut(node.span.clone()).unwrap_or_default();
+                value.iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
+            }
+        }
+    }
+    let text = String::from_utf8_lossy(&text).into_owned();
+    Source { path: source.path.clone(), text: text.into() }
 }
 
 /// `name = { default = …, description = "…", sensitive = true }`.
@@ -131,7 +156,8 @@ fn chosen(
     let value = if let Some(given) = variables.given.get(name) {
         text(given)
     } else if let Some(value) = variables.file.get(name) {
-        Some(plain(value, span))
+        let value = plain(value, span);
+        Some(alike(name, value, default.as_ref(), variables, cx))
     } else if let Some(given) = variables.environment.get(name) {
         text(given)
     } else if let Some(default) = default.clone() {
@@ -150,6 +176,28 @@ fn chosen(
         cx.found.push(Diagnostic::new(message, Some(span.clone())).hint(format!("write {kind} as in TOML")));
         Content::Missing
     })
+}
+
+/// A value from a file of variables; if it is of another type than the default, that is said at its place there.
+fn alike(
+    name: &str,
+    value: Content,
+    default: Option<&Content>,
+    variables: &Variables,
+    cx: &mut Cx<'_>,
+) -> Content {
+    let Some(default) = default.filter(|default| !matches!(default, Content::Missing)) else { return value };
+    let kind = |content: &Content| Node { span: 0..0, content: content.clone() }.kind();
+    let (given, wanted) = (kind(&value), kind(default));
+    if given == wanted {
+        return value;
+    }
+    let message = format!("the value of the variable `{name}` is {given}, and its default is {wanted}");
+    let place = variables.places.get(name);
+    let span = place.map(|(_, _, value)| value.clone());
+    let diagnostic = Diagnostic::new(message, span).hint(format!("write {wanted}"));
+    cx.found.push(Diagnostic { source: place.map(|(source, _, _)| Box::new(source.clone())), ..diagnostic });
+    Content::Missing
 }
 
 /// A given text, in the type of the default.
@@ -219,7 +267,10 @@ fn undeclared(entries: &[Entry], variables: &Variables, cx: &mut Cx<'_>) {
     for (name, what) in given.chain(in_file).filter(|(name, _)| !names.contains(&name.as_str())) {
         let hint =
             if names.is_empty() { "the file declares none".to_owned() } else { suggest::hint(name, &names) };
+        let place = variables.places.get(name).filter(|_| !variables.given.contains_key(name));
+        let message = format!("{what} is for no variable of this stack file");
+        let diagnostic = Diagnostic::new(message, place.map(|(_, key, _)| key.clone())).hint(hint);
         cx.found
-            .push(Diagnostic::new(format!("{what} is for no variable of this stack file"), None).hint(hint));
+            .push(Diagnostic { source: place.map(|(source, _, _)| Box::new(source.clone())), ..diagnostic });
     }
 }

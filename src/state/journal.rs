@@ -189,7 +189,10 @@ pub fn apply(state: &mut State, seq: u64, entry: &Entry) -> Result<(), Illegal> 
             let record = known(state, address).map_err(illegal)?;
             record.deposed.extend(record.current.take());
         }
-        Entry::Moved { from, to } => moved(state, from, to).map_err(illegal)?,
+        Entry::Moved { from, to } => {
+            let moves = [(from.clone(), to.clone())].into();
+            state.rename(&moves).map_err(|clash| illegal(clash.to_string()))?;
+        }
         Entry::Edges { address, edges } => known(state, address).map_err(illegal)?.edges.clone_from(edges),
         Entry::Outputs { outputs } => state.outputs.clone_from(outputs),
         Entry::Traces { traces } => state.traces.extend(traces.iter().cloned()),
@@ -201,22 +204,6 @@ pub fn apply(state: &mut State, seq: u64, entry: &Entry) -> Result<(), Illegal> 
 
 fn known<'a>(state: &'a mut State, address: &Address) -> Result<&'a mut Record, String> {
     state.records.get_mut(address).ok_or_else(|| format!("{address} is not known"))
-}
-
-/// Whatever needs it follows.
-fn moved(state: &mut State, from: &Address, to: &Address) -> Result<(), String> {
-    if state.records.contains_key(to) {
-        return Err(format!("{to} is known already"));
-    }
-    let record = state.records.remove(from).ok_or_else(|| format!("{from} is not known"))?;
-    state.records.insert(to.clone(), record);
-    for record in state.records.values_mut() {
-        let open = record.open.iter_mut().flat_map(|open| &mut open.edges);
-        for edge in record.edges.iter_mut().chain(open).filter(|edge| edge.to == *from) {
-            edge.to = to.clone();
-        }
-    }
-    Ok(())
 }
 
 /// An update that did not end may have set what it wanted: should the file want it no more, it is to be reset.
@@ -332,6 +319,29 @@ mod tests {
         let state = fold(&[left(&["a"]), left(&["a", "b"])]);
         assert_eq!(state.traces, BTreeSet::from([trace("a"), trace("b")]));
         assert!(fold(&[left(&["a"]), Entry::Audited]).traces.is_empty());
+    }
+
+    #[test]
+    fn b19_a_moved_record_is_the_same_and_is_needed_under_its_new_address() {
+        let subnet = Address::new("network", "edge").part("subnet");
+        let mut inside = begun(Action::Create);
+        if let Entry::Begun { address: at, edges, .. } = &mut inside {
+            *at = subnet.clone();
+            edges.push(Edge { to: address(), sort: crate::graph::Sort::Inside });
+        }
+        let made = Entry::Made { address: address(), id: "vpc-1".into() };
+        let before = fold(&[begun(Action::Create), made.clone(), inside.clone()]);
+        let new = Address::new("network", "front");
+        let moved = |from: &Address| Entry::Moved { from: from.clone(), to: new.clone() };
+        let state = fold(&[begun(Action::Create), made, inside, moved(&address())]);
+        assert_eq!(state.records[&new].current, before.records[&address()].current);
+        assert_eq!(state.records[&subnet].edges[0].to, new);
+        assert!(!state.records.contains_key(&address()));
+        let mut state = state;
+        let seq = state.seq + 1;
+        assert!(apply(&mut state, seq, &moved(&address())).is_err(), "it is there no more");
+        let seq = state.seq + 1;
+        assert!(apply(&mut state, seq, &moved(&subnet)).is_err(), "there is one already");
     }
 
     #[test]

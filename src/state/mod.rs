@@ -110,6 +110,17 @@ pub struct Open {
     pub at: i64,
 }
 
+/// Why records cannot go on under other addresses.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Clash {
+    /// There is no such record.
+    #[error("`{0}` is not recorded and cannot be moved")]
+    Missing(Address),
+    /// There is a record already.
+    #[error("nothing can be moved to `{0}`: it is recorded already")]
+    Taken(Address),
+}
+
 impl State {
     /// The state of a stack that made nothing yet.
     pub fn new(stack: &str, cloud: &str, lineage: &str) -> Self {
@@ -129,6 +140,32 @@ impl State {
     /// Whether nothing is known of anything.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+
+    /// Lets records go on under other addresses, old to new; whatever needs them needs them there.
+    pub fn rename(&mut self, moves: &BTreeMap<Address, Address>) -> Result<(), Clash> {
+        let mut moving = Vec::new();
+        for (old, new) in moves {
+            let record = self.records.remove(old).ok_or_else(|| Clash::Missing(old.clone()))?;
+            moving.push((new.clone(), record));
+        }
+        for (new, record) in moving {
+            if self.records.insert(new.clone(), record).is_some() {
+                return Err(Clash::Taken(new));
+            }
+        }
+        for record in self.records.values_mut() {
+            let open = record.open.iter_mut().map(|open| &mut open.edges);
+            for edges in open.chain([&mut record.edges]) {
+                for edge in edges.iter_mut() {
+                    if let Some(new) = moves.get(&edge.to) {
+                        edge.to = new.clone();
+                    }
+                }
+                edges.sort();
+            }
+        }
+        Ok(())
     }
 
     /// An output of a resource that is there.

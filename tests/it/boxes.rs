@@ -300,6 +300,81 @@ async fn b23_a_target_brings_what_it_needs_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn b23_what_is_no_target_is_byte_for_byte_as_before() {
+    let mut world = world();
+    let stack = |color: &str| {
+        graph(vec![
+            boxed("a", "round", color),
+            from(boxed("b", "round", color), "a"),
+            from(boxed("c", "round", color), "b"),
+            boxed("d", "round", color),
+        ])
+    };
+    world.up(&stack("red")).await;
+    let bytes =
+        |world: &World, name: &str| serde_json::to_vec(&world.state().records[&at(name)]).expect("JSON");
+    let before = ["a", "c", "d"].map(|name| bytes(&world, name));
+    let target = Intent::Up { targets: vec![at("b")], replace: Vec::new() };
+    let (plan, outcome) = world.run(&stack("blue"), &target).await;
+    assert_eq!(told(&plan), ["~ box.a", "~ box.b"]);
+    assert!(outcome.is_complete());
+    let after = ["a", "c", "d"].map(|name| bytes(&world, name));
+    assert_ne!(after[0], before[0]);
+    assert_eq!(after[1..], before[1..]);
+    let (_, outcome) = world.run(&stack("blue"), &Intent::Destroy { targets: vec![at("c")] }).await;
+    assert!(outcome.is_complete());
+    assert_eq!(["a", "d"].map(|name| bytes(&world, name)), [after[0].clone(), after[2].clone()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn b23_what_lives_in_a_target_that_is_replaced_or_goes_comes_along() {
+    let mut world = world();
+    let stack = |shape: &str| {
+        graph(vec![
+            boxed("outer", shape, "red"),
+            boxed("inner", "round", "red").inside(&at("outer")),
+            boxed("innermost", "round", "red").inside(&at("inner")).uses(&at("helper")),
+            boxed("helper", "round", "red"),
+            boxed("other", shape, "red"),
+        ])
+    };
+    world.up(&stack("round")).await;
+    let target = |name: &str, replace| Intent::Up { targets: vec![at(name)], replace };
+    let plan = world.plan(&stack("square"), &target("outer", Vec::new())).await.expect("a plan");
+    assert_eq!(told(&plan), ["-/+ box.inner", "-/+ box.innermost", "-/+ box.outer"]);
+    let plan = world.plan(&stack("round"), &target("inner", vec![at("inner")])).await.expect("a plan");
+    assert_eq!(told(&plan), ["-/+ box.inner", "-/+ box.innermost"]);
+    let refused = world.plan(&stack("round"), &target("inner", vec![at("other")])).await;
+    assert_eq!(refused, Err(vec![Refusal::OutOfScope(at("other"))]));
+    let rest = graph(vec![boxed("helper", "round", "red"), boxed("other", "round", "red")]);
+    let plan = world.plan(&rest, &target("outer", Vec::new())).await.expect("a plan");
+    assert_eq!(told(&plan), ["- box.inner", "- box.innermost", "- box.outer"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn b19_the_tags_of_what_is_moved_follow_also_after_a_run_that_was_stopped() {
+    let mut world = world();
+    world.up(&graph(vec![boxed("a", "round", "red")])).await;
+    let moved = || {
+        let mut moved = graph(vec![boxed("b", "round", "red")]);
+        moved.moved.insert(at("a"), at("b"));
+        moved
+    };
+    log();
+    fail("update box.b", ErrorSort::Invalid, false);
+    let (plan, outcome) = world.up(&moved()).await;
+    assert_eq!((told(&plan), plan.moved.len(), outcome.failed.len()), (Vec::new(), 1, 1));
+    heal();
+    let (plan, outcome) = world.up(&moved()).await;
+    assert!(plan.moved.is_empty() && outcome.is_complete(), "{outcome:?}");
+    let owners: Vec<Ownership> =
+        shelf(|shelf| shelf.boxes.values().map(|(_, owner)| owner.clone()).collect());
+    assert_eq!(owners, [Ownership::Tagged { lineage: "lineage".into(), address: "box.b".into() }]);
+    assert_eq!(log(), ["update box.b", "update box.b"]);
+    assert!(world.plan(&moved(), &up()).await.expect("a plan").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn b32_a_create_whose_answer_was_lost_is_found_and_not_repeated() {
     let mut world = world();
     let stack = graph(vec![boxed("a", "round", "red")]);

@@ -32,6 +32,9 @@ pub fn version(out: &mut dyn Write) -> io::Result<()> {
 
 /// A line for each change, and one that counts them.
 pub fn plan(out: &mut dyn Write, plan: &Plan, calls: u64) -> io::Result<()> {
+    for (from, to) in &plan.moved {
+        line(out, &json!({ "type": "move", "from": from, "to": to }))?;
+    }
     for change in &plan.changes {
         line(out, &of_change(change))?;
     }
@@ -47,6 +50,7 @@ pub fn plan(out: &mut dyn Write, plan: &Plan, calls: u64) -> io::Result<()> {
             "replace": replace,
             "delete": delete,
             "forget": forget,
+            "move": plan.moved.len(),
             "unchanged": plan.unchanged,
             "steps": plan.steps.len(),
             "notes": plan.notes,
@@ -131,6 +135,7 @@ pub fn outcome(out: &mut dyn Write, outcome: &Outcome, outputs: &Json, simulated
             "updated": outcome.updated,
             "deleted": outcome.deleted,
             "forgotten": outcome.forgotten,
+            "moved": outcome.moved,
             "failed": failed.collect::<Vec<_>>(),
             "skipped": outcome.skipped,
             "interrupted": outcome.interrupted,

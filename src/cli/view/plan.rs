@@ -4,12 +4,22 @@ use std::io::{self, Write};
 
 use super::fields::{self, Measure};
 use super::words::{BOLD, DIM, style_of};
-use crate::change::{Change, Verb};
+use crate::change::{Change, Reason, Verb};
 use crate::plan::Plan;
+
+/// More new resources than this are shown a line each, without their fields.
+const MANY: usize = 20;
+/// The columns for addresses in such lines; longer ones push the rest to the right.
+const WIDE: usize = 52;
 
 /// Writes a plan. `calls` is how many API calls it took to make it.
 pub fn write(out: &mut dyn Write, plan: &Plan, calls: u64, measure: Measure) -> io::Result<()> {
-    for change in &plan.changes {
+    write_moves(out, plan)?;
+    let short = !measure.verbose && plan.changes.iter().filter(|change| is_plain(change)).count() > MANY;
+    if short {
+        write_plain(out, plan)?;
+    }
+    for change in plan.changes.iter().filter(|change| !short || !is_plain(change)) {
         write_change(out, change, measure)?;
     }
     for note in &plan.notes {
@@ -19,6 +29,39 @@ pub fn write(out: &mut dyn Write, plan: &Plan, calls: u64, measure: Measure) -> 
         writeln!(out)?;
     }
     writeln!(out, "{BOLD}{}{BOLD:#}", last_line(plan, calls))
+}
+
+/// Whether a change needs no more than a line where there are many: the file says all about what is new in it.
+fn is_plain(change: &Change) -> bool {
+    change.verb == Verb::Create && change.reason == Reason::New && change.notes.is_empty()
+}
+
+/// What is new, a line each, section by section.
+fn write_plain(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
+    let plain: Vec<&Change> = plan.changes.iter().filter(|change| is_plain(change)).collect();
+    let widest = plain.iter().map(|change| change.address.as_str().len()).max().unwrap_or_default();
+    let width = widest.min(WIDE);
+    let (style, sign) = (style_of(Verb::Create), Verb::Create.sign());
+    let mut before = None;
+    for change in &plain {
+        let section = (change.address.section(), change.address.name());
+        if before.is_some_and(|before| before != section) {
+            writeln!(out)?;
+        }
+        before = Some(section);
+        let (address, title) = (&change.address, &change.title);
+        writeln!(out, "{style}{sign:>3}{style:#} {BOLD}{address:width$}{BOLD:#}  {title}")?;
+    }
+    let few = "new in the stack file, a line each; `--verbose` shows every field";
+    writeln!(out, "\n      {DIM}{few}{DIM:#}\n")
+}
+
+/// A move is no change: a line each.
+fn write_moves(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
+    for (old, new) in &plan.moved {
+        writeln!(out, "{DIM}  >{DIM:#} {BOLD}{new}{BOLD:#}  {DIM}moved from {old}{DIM:#}")?;
+    }
+    if plan.moved.is_empty() { Ok(()) } else { writeln!(out) }
 }
 
 fn write_change(out: &mut dyn Write, change: &Change, measure: Measure) -> io::Result<()> {
@@ -33,7 +76,7 @@ fn write_change(out: &mut dyn Write, change: &Change, measure: Measure) -> io::R
                 fields::write_changed(out, field, measure)?;
             }
         }
-        Verb::Delete | Verb::Forget => {}
+        Verb::Delete | Verb::Forget | Verb::Move => {}
     }
     for note in &change.notes {
         writeln!(out, "      {DIM}note:{DIM:#} {note}")?;
@@ -56,6 +99,8 @@ pub fn counts(plan: &Plan) -> [(usize, &'static str); 5] {
 fn last_line(plan: &Plan, calls: u64) -> String {
     let calls = format!("{calls} API call{}.", if calls == 1 { "" } else { "s" });
     let counts = counts(plan).into_iter().filter(|(count, _)| *count > 0);
+    let moved = Some((plan.moved.len(), "to move")).filter(|(count, _)| *count > 0);
+    let counts = moved.into_iter().chain(counts);
     let counts: Vec<String> = counts.map(|(count, what)| format!("{count} {what}")).collect();
     match (counts.is_empty(), plan.is_empty()) {
         (false, _) => format!("Plan: {}; {} unchanged. {calls}", counts.join(", "), plan.unchanged),
@@ -73,7 +118,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::address::Address;
-    use crate::change::{FieldChange, Reason};
+    use crate::change::FieldChange;
     use crate::plan::Intent;
     use crate::value::Value;
 
@@ -100,10 +145,12 @@ pub(super) mod tests {
             cloud: "sandbox".to_owned(),
             lineage: "l".to_owned(),
             serial: 1,
+            seq: 1,
             intent: Intent::Up { targets: Vec::new(), replace: Vec::new() },
             changes,
             steps: Vec::new(),
             unchanged: 40,
+            moved: BTreeMap::new(),
             edges: BTreeMap::new(),
             outputs: BTreeMap::new(),
             notes: Vec::new(),
@@ -250,6 +297,61 @@ pub(super) mod tests {
         Plan: 1 to change; 40 unchanged. 57 API calls.
         ");
         assert!(shown(&plan, false).lines().all(|line| line.chars().count() <= 80));
+    }
+
+    #[test]
+    fn many_new_ones_are_a_line_each_and_the_rest_stays_whole() {
+        let new = |number: usize| {
+            let (section, number) = (["a", "b"][number % 2], number / 2);
+            let fields = vec![field("input", None, Some(Value::from(1)))];
+            change(&format!("value.{section}/p{number:02}"), "value", Verb::Create, Reason::New, fields)
+        };
+        let mut changes: Vec<Change> = (0..22).map(new).collect();
+        changes.push(change("value.c", "value", Verb::Create, Reason::Gone, vec![]));
+        changes.push(change("value.d", "value", Verb::Delete, Reason::LeftFile, vec![]));
+        changes.sort_by(|a, b| a.address.cmp(&b.address));
+        let plan = plan(changes);
+        let text = shown(&plan, false);
+        assert!(!text.contains("input"), "{text}");
+        insta::assert_snapshot!(text.split_once("p09").expect("there are many").1, @r"
+          value
+          + value.a/p10  value
+
+          + value.b/p00  value
+          + value.b/p01  value
+          + value.b/p02  value
+          + value.b/p03  value
+          + value.b/p04  value
+          + value.b/p05  value
+          + value.b/p06  value
+          + value.b/p07  value
+          + value.b/p08  value
+          + value.b/p09  value
+          + value.b/p10  value
+
+              new in the stack file, a line each; `--verbose` shows every field
+
+          + value.c  value
+              was deleted outside of stack
+
+          - value.d  value
+              no longer in the stack file
+
+        Plan: 23 to create, 1 to delete; 40 unchanged. 57 API calls.
+        ");
+        assert_eq!(shown(&plan, true).matches("input: 1").count(), 22);
+    }
+
+    #[test]
+    fn a_move_is_a_line_and_no_change() {
+        let address = |text: &str| Address::parse(text).expect("an address");
+        let mut plan = plan(Vec::new());
+        plan.moved.insert(address("gateway.core"), address("gateway.core@edge"));
+        insta::assert_snapshot!(shown(&plan, false), @r"
+          > gateway.core@edge  moved from gateway.core
+
+        Plan: 1 to move; 40 unchanged. 57 API calls.
+        ");
     }
 
     #[test]

@@ -53,6 +53,7 @@ fn counts(outcome: &Outcome) -> String {
         (outcome.updated, "changed"),
         (outcome.deleted, "deleted"),
         (outcome.forgotten, "forgotten"),
+        (outcome.moved, "moved"),
         (outcome.failed.len(), "failed"),
         (outcome.skipped.len(), "not begun"),
     ];

@@ -32,7 +32,7 @@ pub fn style_of(verb: Verb) -> Style {
         Verb::Update => YELLOW,
         Verb::Replace | Verb::ReplaceCreateFirst => MAGENTA,
         Verb::Delete => RED,
-        Verb::Forget => DIM,
+        Verb::Forget | Verb::Move => DIM,
     }
 }
 
@@ -43,6 +43,7 @@ pub fn action_words(action: Action) -> (&'static str, Style, &'static str) {
         Action::Update => ("~", YELLOW, "changed"),
         Action::Delete => ("-", RED, "deleted"),
         Action::Forget => ("x", DIM, "forgotten"),
+        Action::Move => (">", DIM, "moved"),
     }
 }
 
@@ -53,6 +54,7 @@ pub fn action_now(action: Action) -> &'static str {
         Action::Update => "changing",
         Action::Delete => "deleting",
         Action::Forget => "forgetting",
+        Action::Move => "moving",
     }
 }
 

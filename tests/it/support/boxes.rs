@@ -116,8 +116,10 @@ impl<const CREATE_FIRST: bool> Kind for Boxes<CREATE_FIRST> {
     async fn update(&self, cx: &Cx, id: &str, _: &Spec, to: &Spec) -> CloudResult<()> {
         let (error, happens) = call("update", cx);
         shelf(|shelf| {
-            if let Some((spec, _)) = shelf.boxes.get_mut(id).filter(|_| happens && !shelf.deaf) {
+            if let Some((spec, owner)) = shelf.boxes.get_mut(id).filter(|_| happens && !shelf.deaf) {
                 *spec = to.clone();
+                *owner =
+                    Ownership::Tagged { lineage: cx.lineage().into(), address: cx.address().to_string() };
             }
         });
         error.map_or(Ok(()), Err)
