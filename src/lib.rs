@@ -26,7 +26,7 @@
 //! | | [`recipe`] | pure data by controller version: Kubernetes objects, IAM statements, CRDs |
 //! | | [`compose`] | sections become resources and the edges between them |
 //! | | [`shape`], [`graph`], [`change`], [`diff`], [`live`] | what pure code knows of kinds; edges and cycles; the words of change; differences |
-//! | | [`state`] | what is known of everything made; its journal, file and store |
+//! | | [`state`] | what is known of everything made; its journal and file; its store: a folder, or objects in a bucket |
 //! | 2 decisions | [`plan`] | (Graph, State, Live, Intent) to Plan: a pure function |
 //! | 3 edge | [`cloud`] | AWS and Kubernetes clients: counted, guarded, on one clock |
 //! | 4 kinds | [`kind`] | one file a kind: what it is, find, create, update, delete |

@@ -1,12 +1,14 @@
 //! The command line as types, and its help texts. What the verbs do is beside, a file each.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::address::Address;
+use crate::stack::duration::Limit;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -166,6 +168,20 @@ Examples:
     History(History),
     /// Look into the recorded state, and mend it
     State(State),
+    /// Take the state away from a run that does not end
+    #[command(after_help = "\
+The id is told by whoever finds the state locked. The run that has it stops: it can write nothing
+more. A run that was killed need not be unlocked: the next one goes on by itself.
+
+Example:
+  stack unlock shop 4f1c09a2b7d35e68")]
+    Unlock {
+        /// Of which stack.
+        #[command(flatten)]
+        of: OfStack,
+        /// The id of the lock
+        id: String,
+    },
     /// Write a kubeconfig with a context for each cluster of the stack
     #[command(after_help = "\
 kubectl then gets its tokens from `stack token`; no other program is needed.
@@ -309,6 +325,9 @@ pub struct How {
     /// Show every field of the plan, and manifests whole
     #[arg(long, short)]
     pub verbose: bool,
+    /// Wait so long for another run that has the state, as in `90s` or `10m`
+    #[arg(long, value_name = "DURATION", value_parser = time, default_value = "0s", hide_default_value = true)]
+    pub lock_timeout: Duration,
 }
 
 /// `stack drift`.
@@ -403,6 +422,21 @@ pub struct State {
 /// `stack state …`.
 #[derive(Debug, Subcommand)]
 pub enum StateVerb {
+    /// Move the state, with its history, to another backend
+    #[command(after_help = "\
+What is left at the old place says where the state went, and is refused from then on.
+
+Examples:
+  stack state migrate shop --to s3://our-states/network
+  stack state migrate shop --to state          back into files")]
+    Migrate {
+        /// Of which stack.
+        #[command(flatten)]
+        of: OfStack,
+        /// Where to: a folder, or a URL as `backend` under [state] takes it
+        #[arg(long, value_name = "BACKEND")]
+        to: String,
+    },
     /// List the addresses of everything that the stack has made
     List {
         /// Of which stack.
@@ -560,6 +594,14 @@ impl From<Leave> for crate::plan::Leave {
     fn from(leave: Leave) -> Self {
         Self { include_foreign: leave.include_foreign }
     }
+}
+
+/// A duration; none for zero.
+fn time(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "0s") {
+        return Ok(Duration::ZERO);
+    }
+    text.parse::<Limit>().map(|limit| limit.0)
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

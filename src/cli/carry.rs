@@ -21,6 +21,7 @@ use super::sweep;
 use super::teller::Teller;
 use super::view;
 use super::view::summary::Took;
+use super::view::words::duration;
 use crate::clock::Stopwatch;
 use crate::cloud::Access;
 use crate::execute::event::{Event, Outcome};
@@ -29,7 +30,7 @@ use crate::observe::observe_for;
 use crate::plan::{Intent, Leave, Plan, plan_with};
 use crate::state::State;
 use crate::state::journal::Entry;
-use crate::state::store::{Holder, Locked};
+use crate::state::store::{Holder, Locked, Wait, Waiting};
 use crate::state::trace::{Trace, Traced};
 
 /// What is to be done, and how.
@@ -75,7 +76,54 @@ pub(super) async fn carry(
     screen.status(|out| writeln!(out, "Stack {name} in {}\n", run.whereabouts()));
     let watch = Stopwatch::start();
     let holder = Holder::new(who(environment), &order.command, run.clock().millis());
-    let mut locked = run.store.lock(&holder, &order.what.lineage()).await?;
+    let mut waiter = Waiter { screen, told: None };
+    let mut tell = |holder: &Holder, what| waiter.tell(holder, what, run.clock().millis());
+    let mut wait = Wait { within: how.lock_timeout, tell: &mut tell };
+    let lineage = order.what.lineage();
+    let locking = async { Ok(run.store.lock_within(&holder, &lineage, &mut wait).await?) };
+    let mut locked = signals::unless_told(&mut signals, locking).await?;
+    let done = carry_locked(screen, run, order, signals, (&holder, &mut locked), watch).await;
+    locked.release().await;
+    done
+}
+
+/// Tells whom a run waits for, once each.
+struct Waiter<'a> {
+    screen: &'a Screen,
+    told: Option<(String, Waiting)>,
+}
+
+impl Waiter<'_> {
+    fn tell(&mut self, holder: &Holder, what: Waiting, now: i64) {
+        let seen = (holder.id.clone(), what);
+        if self.told.as_ref() == Some(&seen) {
+            return;
+        }
+        let since = u64::try_from(now - holder.at).unwrap_or_default();
+        let since = duration(std::time::Duration::from_millis(since));
+        let Holder { id, who, command, .. } = holder;
+        self.screen.status(|out| match what {
+            Waiting::ForSignsOfLife => {
+                writeln!(out, "The state is locked by {who}: looking for signs of life …")
+            }
+            Waiting::ForItsEnd => {
+                writeln!(out, "Waiting for {who}: `{command}`, for {since} (lock {id}) …")
+            }
+        });
+        self.told = Some(seen);
+    }
+}
+
+/// The same, with the state locked.
+async fn carry_locked(
+    screen: &Screen,
+    run: &Run,
+    order: Order<'_>,
+    mut signals: watch::Receiver<Cancel>,
+    (holder, locked): (&Holder, &mut Locked),
+    watch: Stopwatch,
+) -> Result<Exit, Failure> {
+    let how = order.how;
     if locked.was_torn() {
         screen.status(|out| {
             writeln!(
@@ -88,7 +136,7 @@ pub(super) async fn carry(
     let (plan, new, calls) = signals::unless_told(&mut signals, decided).await?;
     show(screen, &plan, calls, how.json, how.verbose)?;
     if plan.is_empty() && !changes_the_record(&plan, locked.state()) {
-        return audit_if_due(screen, run, &mut signals, &mut locked, &plan, how.json).await;
+        return audit_if_due(screen, run, &mut signals, locked, &plan, how.json).await;
     }
     if !plan.is_empty() && !how.yes {
         let question = format!("{} in {}?", order.question, run.whereabouts());
@@ -101,14 +149,14 @@ pub(super) async fn carry(
     }
 
     run.lock.write(new)?;
-    crate::sweep::remember(&mut locked, &plan).await?;
+    crate::sweep::remember(locked, &plan).await?;
     let mut listening = signals.clone();
     let parallel = Some(usize::from(how.parallel));
     let options = Options { parallel, cancel: signals, who: holder.who.clone(), command: order.command };
-    let cloud = run.cloud(Access::Write);
+    let cloud = run.cloud_under(locked.lease());
     let began = run.clock().elapsed();
     let source = &run.stack.source;
-    let mut chronicle = Chronicle::begin(&locked, &holder, &plan, source, run.clock()).await?;
+    let mut chronicle = Chronicle::begin(locked, holder, &plan, source, run.clock()).await?;
     let mut teller = Teller::new(*screen, how.json);
     let mut steps = Vec::new();
     let mut heard = |event: Event| {
@@ -118,14 +166,14 @@ pub(super) async fn carry(
         chronicle.hear(&event);
         teller.tell(&event, run.clock().elapsed().saturating_sub(began), watch.elapsed());
     };
-    let outcome = execute(&cloud, run.registry, &mut locked, &plan, options, &mut heard).await;
+    let outcome = execute(&cloud, run.registry, locked, &plan, options, &mut heard).await;
     teller.end(run.clock().elapsed().saturating_sub(began));
     let outcome = outcome.map_err(|error| {
         let sandbox = if run.sandbox { " --sandbox" } else { "" };
         let pushed_by = format!("stack state push {}{sandbox}", word_of(&source.path));
-        rescue(error, &locked, &run.store, &pushed_by)
+        rescue(error, locked, &run.store, &pushed_by)
     });
-    let noted = chronicle.end(&locked, outcome.as_ref().map(exit_of)).await;
+    let noted = chronicle.end(locked, outcome.as_ref().map(exit_of)).await;
     let outcome = outcome?;
     if let Err(error) = noted {
         let why = Failure::from(error).in_a_line();
@@ -135,7 +183,7 @@ pub(super) async fn carry(
     let machine = run.sandbox.then(|| watch.elapsed());
     tell_end(screen, run, how, &outcome, &Took { steps: &steps, machine }, locked.state())?;
     match exit_of(&outcome) {
-        Exit::Done => audit_if_due(screen, run, &mut listening, &mut locked, &plan, how.json).await,
+        Exit::Done => audit_if_due(screen, run, &mut listening, locked, &plan, how.json).await,
         other => Ok(other),
     }
 }

@@ -38,6 +38,12 @@ impl Environment {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Those whose names begin with `prefix`, and are not empty.
+    pub fn beginning_with(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
+        let ours = self.0.iter().filter(move |(name, value)| name.starts_with(prefix) && !value.is_empty());
+        ours.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Values of variables of a stack file, `STACK_VAR_<name>`.
     pub fn stack_variables(&self) -> BTreeMap<String, String> {
         let ours = self.0.iter().filter_map(|(key, value)| Some((key.strip_prefix(VARIABLE)?, value)));

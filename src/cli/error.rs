@@ -12,7 +12,7 @@ use crate::plan::Refusal;
 use crate::sandbox::OpenError;
 use crate::stack::{Diagnostic, Source};
 use crate::state::file::FileError;
-use crate::state::store::StoreError;
+use crate::state::store::{RefusalSort, StoreError};
 
 /// The exit codes, as the table in the help tells them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +166,11 @@ impl From<StoreError> for Failure {
                     "" => failure,
                     command => failure.because(format!("it runs `{command}`, for {}", duration(*age))),
                 };
-                failure.hint("wait until that run has ended; a lock goes with its process")
+                let failure = match holder.id.as_str() {
+                    "" => failure,
+                    id => failure.because(format!("the id of its lock is {id}")),
+                };
+                failure.hint("`--lock-timeout 10m` waits for it; a run that was killed holds up nobody")
             }
             StoreError::OtherCloud { .. } => failure(Exit::Conflict)
                 .hint("use the credentials of that account, or another `name` under [stack]; `--sandbox` has states of its own"),
@@ -182,6 +186,18 @@ impl From<StoreError> for Failure {
                     .hint("nothing was changed; take the file from a backup")
                     .hint("`stack state push STACK FILE --force` takes what `stack state pull` printed before")
             }
+            StoreError::Remote { source, .. } => of_store(failure(Exit::Failed), source.sort),
+            StoreError::Moved { to, .. } => {
+                let to = to.trim_end_matches(|c| c != '/').trim_end_matches('/');
+                failure(Exit::Conflict)
+                    .hint(format!("say so in the stack file: `backend = \"{to}\"` under [state]"))
+            }
+            StoreError::Gap { .. } => failure(Exit::Failed)
+                .hint("nothing was changed; if somebody deleted objects, bring them back from a version of the bucket"),
+            StoreError::Lost { .. } => failure(Exit::Conflict)
+                .hint("this run stopped; the other one goes on from what it had begun, and what is kept is whole"),
+            StoreError::OtherHolder { .. } => failure(Exit::Conflict)
+                .hint("look whether that run still lives, then name its id"),
             StoreError::Disk { source, .. } => match disk_hint(source.kind()) {
                 Some(hint) => failure(Exit::Failed).hint(hint),
                 None => failure(Exit::Failed),
@@ -201,6 +217,35 @@ fn disk_hint(kind: io::ErrorKind) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// What to do about an object store that did not do as asked.
+fn of_store(mut failure: Failure, sort: RefusalSort) -> Failure {
+    let (exit, hint) = match sort {
+        RefusalSort::NoBucket => (
+            Exit::Refused,
+            "there is no bucket of that name for these credentials: make it, or correct `backend` under [state]",
+        ),
+        RefusalSort::Denied => (
+            Exit::Refused,
+            "the credentials need s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject below the prefix",
+        ),
+        RefusalSort::Unknown => {
+            (Exit::Refused, "log in again, or look at AWS_PROFILE: the store does not know these credentials")
+        }
+        RefusalSort::WrongRegion => (Exit::Refused, "say the region of the bucket by `region` under [state]"),
+        RefusalSort::Unable => {
+            (Exit::Refused, "the store must know writes on condition (`If-None-Match: *`): it may be too old")
+        }
+        RefusalSort::Refused => (
+            Exit::Refused,
+            "look at `kms_key_id` under [state], and at the policies of the bucket and the key",
+        ),
+        RefusalSort::Absent => (Exit::Failed, "somebody deletes objects of this state"),
+        RefusalSort::Passing => (Exit::Failed, "what is kept is whole; try again when the store answers"),
+    };
+    failure.exit = exit;
+    failure.hint(hint)
 }
 
 impl From<OpenError> for Failure {
@@ -321,6 +366,7 @@ mod tests {
     #[test]
     fn a_lock_and_another_cloud_are_conflicts() {
         let holder = Holder::new("ann, process 12", "up shop", 1_000);
+        let id = format!("the id of its lock is {}", holder.id);
         let age = std::time::Duration::from_secs(200);
         let locked = StoreError::Locked { stack: "shop".into(), holder: Box::new(holder), age };
         let failure = Failure::from(locked);
@@ -328,7 +374,7 @@ mod tests {
             (failure.exit, failure.error),
             (Exit::Conflict, "the state of shop is locked by ann, process 12".into())
         );
-        assert_eq!(failure.causes, ["it runs `up shop`, for 3m20s"]);
+        assert_eq!(failure.causes, ["it runs `up shop`, for 3m20s".to_owned(), id]);
         let held = OpenError::Held { folder: "state".into(), holder: String::new() };
         let failure = Failure::from(held);
         assert_eq!(failure.exit, Exit::Conflict);

@@ -18,7 +18,7 @@ pub(super) fn run(
     args: &Args,
 ) -> Result<Exit, Failure> {
     block_on(false, async {
-        let kept = Kept::of(&args.of, global, environment)?;
+        let kept = Kept::of(&args.of, global, environment).await?;
         // History is told even where the state cannot be read.
         let store = kept.store("");
         match args.run {

@@ -4,7 +4,8 @@ use super::args::{Global, OfStack};
 use super::environment::Environment;
 use super::error::Failure;
 use super::file;
-use super::run::state_folder;
+use super::home::Home;
+use super::run::store_of;
 use crate::state::State;
 use crate::state::store::{Store, StoreError};
 
@@ -12,20 +13,25 @@ use crate::state::store::{Store, StoreError};
 pub(super) struct Kept {
     /// Its name.
     pub(super) name: String,
-    folder: std::path::PathBuf,
+    store: Store,
 }
 
 impl Kept {
     /// Reads no more of the file than where its state is.
-    pub(super) fn of(of: &OfStack, global: &Global, environment: &Environment) -> Result<Self, Failure> {
+    pub(super) async fn of(
+        of: &OfStack,
+        global: &Global,
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
         let stack = file::read(of, environment, true)?;
-        let folder = state_folder(&stack, global.sandbox)?;
-        Ok(Self { name: stack.head.name, folder })
+        let home = Home::of(&stack, global.sandbox)?;
+        let store = store_of(&stack, &home, environment).await?;
+        Ok(Self { name: stack.head.name, store })
     }
 
     /// The store, for a state of this cloud; of any, for what is beside the state.
     pub(super) fn store(&self, cloud: &str) -> Store {
-        Store::open(&self.folder, &self.name, cloud)
+        self.store.of_cloud(cloud)
     }
 
     /// The state, and the store for the cloud that it is of.

@@ -14,12 +14,14 @@ mod error;
 mod file;
 mod graph;
 mod history;
+mod home;
 mod kept;
 mod kubeconfig;
 mod lock;
 mod output;
 mod plan;
 mod reach;
+mod relocate;
 mod repair;
 mod rescue;
 mod run;
@@ -31,6 +33,7 @@ mod state;
 mod sweep;
 mod teller;
 mod token;
+mod unlock;
 mod up;
 mod validate;
 mod view;
@@ -77,6 +80,7 @@ fn run(cli: &Cli, environment: &Environment, screen: &Screen) -> Result<Exit, Fa
         Verb::Output(args) => output::run(screen, global, environment, args),
         Verb::History(args) => history::run(screen, global, environment, args),
         Verb::State(args) => state::run(screen, global, environment, args),
+        Verb::Unlock { of, id } => unlock::run(screen, global, environment, of, id),
         Verb::Kubeconfig(args) => kubeconfig::run(screen, global, environment, args),
         Verb::Token(args) => token::run(screen, global, environment, args),
         Verb::Graph(args) => graph::run(screen, environment, args),

@@ -17,7 +17,7 @@ use super::args::Global;
 use super::environment::{Environment, FILE, RELEASES_URL};
 use super::error::Failure;
 use crate::clock::Clock;
-use crate::cloud::{Access, Cloud, CloudError, Downloads, ErrorSort, Named, Settings, retry, timeouts};
+use crate::cloud::{Access, Cloud, CloudError, Downloads, ErrorSort, Gate, Named, Settings, retry, timeouts};
 use crate::graph::Place;
 use crate::sandbox::Sandbox;
 use crate::stack::Stack;
@@ -110,7 +110,11 @@ pub(super) async fn cloud_at(
 }
 
 /// Credentials, endpoints and HTTP as the environment and the AWS configuration say.
-async fn real(region: &str, environment: &Environment, access: Access) -> Result<Settings, Failure> {
+pub(super) async fn real(
+    region: &str,
+    environment: &Environment,
+    access: Access,
+) -> Result<Settings, Failure> {
     environment.check_endpoints()?;
     let clock = Clock::system(environment.speed()?);
     // Another provider that is installed already does as well.
@@ -123,7 +127,8 @@ async fn real(region: &str, environment: &Environment, access: Access) -> Result
         .await;
     check_credentials(&sdk, environment).await?;
     let downloads = downloads(environment);
-    Ok(Settings { sdk, clock, access, accounts: BTreeMap::new(), door: None, downloads, home: None })
+    let (accounts, gate) = (BTreeMap::new(), Gate::default());
+    Ok(Settings { sdk, clock, access, gate, accounts, door: None, downloads, home: None })
 }
 
 /// Every kubeconfig that the file names is there and has the context, before anything is sent.

@@ -35,22 +35,28 @@ impl Hand<'_> {
     pub(super) fn remove(&self, address: &Address, yes: bool) -> Result<Exit, Failure> {
         block_on(false, async {
             let mut mended = self.lock(&format!("state rm {address}")).await?;
-            let entries =
-                forget(mended.locked.state(), address).map_err(|why| refused(why, mended.locked.state()))?;
-            let covered = |known: &&Address| address.covers(known);
-            let gone: Vec<Address> = mended.locked.state().records.keys().filter(covered).cloned().collect();
-            let stays = stays(mended.locked.state(), address);
-            self.screen.status(|out| {
-                writeln!(out, "This is forgotten, and stays in the cloud:")?;
-                stays.iter().try_for_each(|line| writeln!(out, "  {line}"))
-            });
-            if !yes {
-                self.ask(&format!("Forget {}?", count(gone.len(), "resource"))).await?;
+            let done: Result<Exit, Failure> = async {
+                let entries = forget(mended.locked.state(), address)
+                    .map_err(|why| refused(why, mended.locked.state()))?;
+                let covered = |known: &&Address| address.covers(known);
+                let gone: Vec<Address> =
+                    mended.locked.state().records.keys().filter(covered).cloned().collect();
+                let stays = stays(mended.locked.state(), address);
+                self.screen.status(|out| {
+                    writeln!(out, "This is forgotten, and stays in the cloud:")?;
+                    stays.iter().try_for_each(|line| writeln!(out, "  {line}"))
+                });
+                if !yes {
+                    self.ask(&format!("Forget {}?", count(gone.len(), "resource"))).await?;
+                }
+                mended.note(&gone, Action::Forget).await?;
+                mended.write(&entries).await?;
+                self.screen.answer(|out| writeln!(out, "Forgot {}.", count(gone.len(), "resource")))?;
+                Ok(Exit::Done)
             }
-            mended.note(&gone, Action::Forget).await?;
-            mended.write(&entries).await?;
-            self.screen.answer(|out| writeln!(out, "Forgot {}.", count(gone.len(), "resource")))?;
-            Ok(Exit::Done)
+            .await;
+            mended.locked.release().await;
+            done
         })?
     }
 
@@ -58,26 +64,32 @@ impl Hand<'_> {
     pub(super) fn rename(&self, from: &Address, to: &Address) -> Result<Exit, Failure> {
         block_on(false, async {
             let mut mended = self.lock(&format!("state mv {from} {to}")).await?;
-            let entries =
-                rename(mended.locked.state(), from, to).map_err(|why| refused(why, mended.locked.state()))?;
-            let moved: Vec<Address> = entries
-                .iter()
-                .filter_map(|entry| match entry {
-                    Entry::Moved { to, .. } => Some(to.clone()),
-                    _ => None,
-                })
-                .collect();
-            mended.note(&moved, Action::Update).await?;
-            mended.write(&entries).await?;
-            self.screen.answer(|out| writeln!(out, "Moved {} to {to}.", count(moved.len(), "resource")))?;
-            Ok(Exit::Done)
+            let done: Result<Exit, Failure> = async {
+                let entries = rename(mended.locked.state(), from, to)
+                    .map_err(|why| refused(why, mended.locked.state()))?;
+                let moved: Vec<Address> = entries
+                    .iter()
+                    .filter_map(|entry| match entry {
+                        Entry::Moved { to, .. } => Some(to.clone()),
+                        _ => None,
+                    })
+                    .collect();
+                mended.note(&moved, Action::Update).await?;
+                mended.write(&entries).await?;
+                self.screen
+                    .answer(|out| writeln!(out, "Moved {} to {to}.", count(moved.len(), "resource")))?;
+                Ok(Exit::Done)
+            }
+            .await;
+            mended.locked.release().await;
+            done
         })?
     }
 
     /// Takes a file as the state.
     pub(super) fn push(&self, path: &Path, force: bool) -> Result<Exit, Failure> {
         block_on(false, async {
-            let kept = Kept::of(self.of, self.global, self.environment)?;
+            let kept = Kept::of(self.of, self.global, self.environment).await?;
             let place = path.display().to_string();
             let taken = kept.store("").open_snapshot(&place, read(path)?)?;
             taken.check().map_err(StoreError::Unsound)?;
@@ -92,23 +104,32 @@ impl Hand<'_> {
             let store = kept.store(&cloud);
             let unread = if is_readable { None } else { Some(taken.clone()) };
             let mut mended = self.lock_in(store, &command, unread).await?;
-            if !force {
-                may_push(mended.locked.state(), &taken, &place, &kept.name)?;
+            let done: Result<Exit, Failure> = async {
+                if !force {
+                    may_push(mended.locked.state(), &taken, &place, &kept.name)?;
+                }
+                let aside = if force { mended.locked.set_aside().await? } else { Vec::new() };
+                let taken = State { stack: kept.name.clone(), cloud, ..taken };
+                mended.begin().await?;
+                let replaced = mended.locked.replace(taken).await;
+                mended.end(replaced).await?;
+                let state = mended.locked.state();
+                let (resources, serial) = (count(state.records.len(), "resource"), state.serial);
+                if !aside.is_empty() {
+                    self.screen.status(|out| writeln!(out, "What was there is in {}.", aside.join(" and ")));
+                }
+                self.screen.answer(|out| {
+                    writeln!(
+                        out,
+                        "The state of {} is that of {place}: {resources}, serial {serial}.",
+                        kept.name
+                    )
+                })?;
+                Ok(Exit::Done)
             }
-            let aside = if force { mended.locked.set_aside().await? } else { Vec::new() };
-            let taken = State { stack: kept.name.clone(), cloud, ..taken };
-            mended.begin().await?;
-            let replaced = mended.locked.replace(taken).await;
-            mended.end(replaced).await?;
-            let state = mended.locked.state();
-            let (resources, serial) = (count(state.records.len(), "resource"), state.serial);
-            if !aside.is_empty() {
-                self.screen.status(|out| writeln!(out, "What was there is in {}.", aside.join(" and ")));
-            }
-            self.screen.answer(|out| {
-                writeln!(out, "The state of {} is that of {place}: {resources}, serial {serial}.", kept.name)
-            })?;
-            Ok(Exit::Done)
+            .await;
+            mended.locked.release().await;
+            done
         })?
     }
 
@@ -122,7 +143,7 @@ impl Hand<'_> {
     }
 
     async fn lock(&self, command: &str) -> Result<Mended, Failure> {
-        let kept = Kept::of(self.of, self.global, self.environment)?;
+        let kept = Kept::of(self.of, self.global, self.environment).await?;
         let (store, state) = kept.state().await?;
         if state.is_none() {
             return Err(Failure::new(

@@ -10,6 +10,10 @@ use crate::state::store::{Locked, Store, StoreError};
 
 /// Tells that the state could not be kept, after all of it was written to a file that can be.
 pub(super) fn rescue(error: StoreError, locked: &Locked, store: &Store, pushed_by: &str) -> Failure {
+    if matches!(error, StoreError::Lost { .. }) {
+        // Who took it over goes on from what is kept: nothing of ours may take its place.
+        return Failure::from(error);
+    }
     let failure = Failure::from(error).because("nothing more was begun; what was in flight has ended");
     let bytes = match locked.rescued() {
         Ok(bytes) => bytes,

@@ -1,22 +1,20 @@
 //! `Run`: what verbs begin with: the file read, its cloud reached, its state found. And the runtime they run on.
 
-use std::future::Future;
-use std::path::{Path, PathBuf};
-
 use super::args::{Global, OfStack};
 use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::file;
+use super::home::Home;
 use super::lock::Lock;
-use super::reach::{CONTENT, Identity, SANDBOX, STATE, reach};
+use super::reach::{Identity, reach, real};
 use crate::clock::Clock;
-use crate::cloud::{Access, Cloud, Settings};
+use crate::cloud::{Access, Cloud, Gate, Settings};
 use crate::compose::{compose, unknown_outputs};
 use crate::graph::Graph;
 use crate::kind::{AnyKind, Registry};
 use crate::stack::Stack;
 use crate::state::State;
-use crate::state::store::{Store, StoreError};
+use crate::state::store::{Lease, Store, StoreError};
 
 /// What a verb runs with.
 pub(super) struct Run {
@@ -43,10 +41,11 @@ impl Run {
         environment: &Environment,
         access: Access,
     ) -> Result<Self, Failure> {
-        let folder = state_folder(&stack, global.sandbox)?;
+        let home = Home::of(&stack, global.sandbox)?;
         let lock = Lock::read(&stack, global.sandbox, environment)?;
         let reached = reach(&stack, global.sandbox, environment, access).await?;
-        let store = Store::open(&folder, &stack.head.name, &reached.identity.cloud);
+        let (cloud, sdk) = (&reached.identity.cloud, Some(&reached.settings.sdk));
+        let store = home.store(&stack, cloud, sdk, environment)?;
         reached.settings.downloads.pin(&lock.pins.0);
         Ok(Self {
             lock,
@@ -64,6 +63,12 @@ impl Run {
     /// Clients that may send what `access` says, counted from zero.
     pub(super) fn cloud(&self, access: Access) -> Cloud {
         Cloud::new(Settings { access, ..self.settings.clone() })
+    }
+
+    /// Clients that may change something as long as the lease of the state holds.
+    pub(super) fn cloud_under(&self, lease: Lease) -> Cloud {
+        let gate = Gate::new(move || lease.holds());
+        Cloud::new(Settings { access: Access::Write, gate, ..self.settings.clone() })
     }
 
     /// The clock that the cloud runs on too.
@@ -98,37 +103,35 @@ pub(super) fn composed(of: &OfStack, environment: &Environment) -> Result<(Stack
     }
 }
 
-/// Where the states of a stack's runs are.
-pub(super) fn state_folder(stack: &Stack, sandbox: bool) -> Result<PathBuf, Failure> {
-    let name = stack.head.name.as_str();
-    let home = Path::new(STATE);
-    let taken = if sandbox { CONTENT } else { SANDBOX };
-    match &stack.backend {
-        _ if name == taken && (sandbox || stack.backend.is_none()) => {
-            Err(Failure::refused(format!("a stack cannot be called `{name}` here"))
-                .because(format!("the embedded cloud keeps its own under {STATE}/{SANDBOX}")))
-        }
-        _ if sandbox => Ok(home.join(SANDBOX)),
-        Some(backend) if backend.contains("://") => {
-            Err(Failure::refused(format!("the backend `{backend}` is not supported yet"))
-                .hint("leave `backend` out for files under state/, or name a folder"))
-        }
-        Some(folder) => Ok(PathBuf::from(folder)),
-        None => Ok(home.to_owned()),
+/// The store of a stack's state, whatever cloud it is of; nothing is asked of that cloud.
+pub(super) async fn store_of(
+    stack: &Stack,
+    home: &Home,
+    environment: &Environment,
+) -> Result<Store, Failure> {
+    let settings = match home.needs_aws() {
+        true => Some(real(&stack.head.region, environment, Access::Read).await?),
+        false => None,
+    };
+    home.store(stack, "", settings.as_ref().map(|settings| &settings.sdk), environment)
+}
+
+/// What is kept, and the cloud that it is of.
+pub(super) async fn read_any(store: &Store) -> Result<Option<State>, StoreError> {
+    match store.read().await {
+        Err(StoreError::OtherCloud { found, .. }) => store.of_cloud(&found).read().await,
+        other => other,
     }
 }
 
 /// The recorded state, whatever cloud it is of; nothing is asked of any cloud.
 pub(super) fn recorded(of: &OfStack, global: &Global, environment: &Environment) -> Result<State, Failure> {
     let stack = file::read(of, environment, true)?;
-    let folder = state_folder(&stack, global.sandbox)?;
+    let home = Home::of(&stack, global.sandbox)?;
     let name = &stack.head.name;
-    let read = async |cloud: &str| Store::open(&folder, name, cloud).read().await;
     let state = block_on(false, async {
-        match read("").await {
-            Err(StoreError::OtherCloud { found, .. }) => read(&found).await,
-            other => other,
-        }
+        let store = store_of(&stack, &home, environment).await?;
+        Ok::<_, Failure>(read_any(&store).await?)
     })??;
     state.ok_or_else(|| never_made(name, of, global.sandbox))
 }

@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
-use super::args::{Global, State as Args, StateVerb};
+use super::args::{Global, OfStack, State as Args, StateVerb};
 use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::kept::Kept;
 use super::output::unknown;
+use super::relocate::relocate;
 use super::repair::Hand;
 use super::run::{block_on, recorded};
 use super::screen::Screen;
@@ -26,8 +27,9 @@ pub(super) fn run(
         StateVerb::Rm { of, address, yes } => return by_hand(of).remove(address, *yes),
         StateVerb::Mv { of, from, to } => return by_hand(of).rename(from, to),
         StateVerb::Push { of, file, force } => return by_hand(of).push(file, *force),
+        StateVerb::Migrate { of, to } => return relocate(screen, global, environment, of, to),
         StateVerb::Pull { of } => pull(screen, &recorded(of, global, environment)?)?,
-        StateVerb::Check { of } => check(screen, &Kept::of(of, global, environment)?)?,
+        StateVerb::Check { of } => check(screen, global, environment, of)?,
         StateVerb::List { of, json } => list(screen, &recorded(of, global, environment)?, *json)?,
         StateVerb::Show { of, address } => show(screen, &recorded(of, global, environment)?, address)?,
     }
@@ -40,17 +42,18 @@ fn pull(screen: &Screen, state: &State) -> Result<(), Failure> {
 }
 
 /// What cannot be read or is not sound is an error, and that is the answer.
-fn check(screen: &Screen, kept: &Kept) -> Result<(), Failure> {
-    let checked = block_on(false, async {
+fn check(screen: &Screen, global: &Global, environment: &Environment, of: &OfStack) -> Result<(), Failure> {
+    let (checked, name) = block_on(false, async {
+        let kept = Kept::of(of, global, environment).await?;
         let (store, state) = kept.state().await?;
         // Of every run it can be told what it was.
         store.runs(usize::MAX).await?;
-        Ok::<_, Failure>(state)
+        Ok::<_, Failure>((state, kept.name))
     })??;
     let Some(state) = checked else {
-        return screen.answer(|out| writeln!(out, "Nothing was made of the stack {} yet.", kept.name));
+        return screen.answer(|out| writeln!(out, "Nothing was made of the stack {name} yet."));
     };
-    let (resources, name) = (count(state.records.len(), "resource"), &kept.name);
+    let resources = count(state.records.len(), "resource");
     screen.answer(|out| {
         let (serial, format) = (state.serial, state.format);
         writeln!(out, "The state of {name} is sound: {resources}, serial {serial}, format {format}.")?;

@@ -2,6 +2,8 @@
 //!
 //! AWS operations are allowed by name, never by a prefix of it. What Kubernetes clients may send is by HTTP method.
 
+use std::sync::Arc;
+
 /// What may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -11,6 +13,28 @@ pub enum Access {
     Plan,
     /// Reads.
     Read,
+}
+
+/// Asked right before a call that changes something leaves: whether it may. One that was never closed lets all through.
+#[derive(Clone, Default)]
+pub struct Gate(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
+
+impl Gate {
+    /// One that is open while this is true.
+    pub fn new(open: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(open)))
+    }
+
+    /// Whether a call may leave.
+    pub fn is_open(&self) -> bool {
+        self.0.as_ref().is_none_or(|open| open())
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gate(open: {})", self.is_open())
+    }
 }
 
 /// The operations that read, as `<service id>.<operation>`.

@@ -44,7 +44,8 @@ macro_rules! client {
 impl Clients {
     pub(super) fn new(settings: &Settings, place: &Place, calls: &Calls) -> Self {
         let sdk = &configuration(settings, place);
-        let watchman = Watchman { access: settings.access, calls: calls.clone() };
+        let watchman =
+            Watchman { access: settings.access, gate: settings.gate.clone(), calls: calls.clone() };
         Self {
             acm: client!(aws_sdk_acm, sdk, watchman),
             ec2: Ec2::new(sdk, &watchman),

@@ -158,6 +158,7 @@ where
             ErrorSort::Unreachable
         }
         _ if words.contains("this command only reads") => ErrorSort::Bug,
+        _ if words.contains("was held back") => ErrorSort::Interrupted,
         SdkError::ConstructionFailure(_) => ErrorSort::Invalid,
         _ => ErrorSort::Other,
     };

@@ -10,8 +10,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use kube::client::Body;
 
 use super::token::FRESH;
-use super::watchman::Stopped;
-use super::{Cloud, CloudError, ClusterRef};
+use super::watchman::{HeldBack, Stopped};
+use super::{Access, Cloud, CloudError, ClusterRef, ErrorSort};
 use crate::door::{Door, Lost};
 use crate::graph::Place;
 
@@ -73,7 +73,12 @@ impl Line {
     }
 
     async fn once(&self, parts: &http::request::Parts, body: &Bytes) -> Result<Answered, Lost> {
-        self.cloud.calls().sent(&format!("Kubernetes.{}", name(&parts.method, &parts.uri)));
+        let operation = format!("Kubernetes.{}", name(&parts.method, &parts.uri));
+        if !self.cloud.gate().is_open() && !Access::Plan.allows_kubernetes(&parts.method, &parts.uri) {
+            let words = HeldBack(operation.clone()).to_string();
+            return Err(CloudError::new(ErrorSort::Interrupted, operation, words).into());
+        }
+        self.cloud.calls().sent(&operation);
         let mut request = Request::new(body.clone());
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = parts.uri.clone();

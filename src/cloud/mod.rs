@@ -33,7 +33,7 @@ use crate::door::Door;
 use crate::graph::Place;
 
 pub use crate::live::Ownership;
-pub use access::Access;
+pub use access::{Access, Gate};
 pub use calls::Calls;
 pub use clients::Clients;
 pub use cluster::ClusterRef;
@@ -82,6 +82,11 @@ impl Cloud {
     /// What may be sent.
     pub fn access(&self) -> Access {
         self.0.settings.access
+    }
+
+    /// Whether what changes something may be sent now.
+    fn gate(&self) -> &Gate {
+        &self.0.settings.gate
     }
 
     /// The door in the place of the network, if there is one.

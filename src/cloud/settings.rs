@@ -16,7 +16,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 
 use super::door::DoorClient;
-use super::{Access, Downloads};
+use super::{Access, Downloads, Gate};
 use crate::clock::Clock;
 use crate::door::Door;
 
@@ -29,6 +29,8 @@ pub struct Settings {
     pub clock: Clock,
     /// What may be sent.
     pub access: Access,
+    /// Whether what changes something may be sent now.
+    pub gate: Gate,
     /// Credentials for other accounts, by their key in the stack file.
     pub accounts: BTreeMap<String, SharedCredentialsProvider>,
     /// Where clusters and downloads are reached, if not over the network.
@@ -58,6 +60,7 @@ impl Settings {
             sdk,
             clock,
             access,
+            gate: Gate::default(),
             accounts: BTreeMap::new(),
             door: Some(door),
             downloads: Downloads::default(),

@@ -9,12 +9,13 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-use super::{Access, Calls};
+use super::{Access, Calls, Gate};
 
 /// Counts and guards.
 #[derive(Clone, Debug)]
 pub(crate) struct Watchman {
     pub(crate) access: Access,
+    pub(crate) gate: Gate,
     pub(crate) calls: Calls,
 }
 
@@ -22,6 +23,11 @@ pub(crate) struct Watchman {
 #[derive(Debug, thiserror::Error)]
 #[error("{0} was stopped: this command only reads")]
 pub(crate) struct Stopped(pub(crate) String);
+
+/// A call was about to leave that would change something, and may not: another run may have taken over.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} was held back: this run did not renew its hold on the state in time")]
+pub(crate) struct HeldBack(pub(crate) String);
 
 fn name(cfg: &ConfigBag) -> String {
     cfg.load::<Metadata>().map_or_else(|| "unnamed".to_owned(), |m| format!("{}.{}", m.service(), m.name()))
@@ -49,7 +55,12 @@ impl Intercept for Watchman {
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.calls.sent(&name(cfg));
+        let operation = name(cfg);
+        // Each attempt asks anew: the one before may have taken long.
+        if !self.gate.is_open() && !Access::Read.allows(&operation) {
+            return Err(HeldBack(operation).into());
+        }
+        self.calls.sent(&operation);
         Ok(())
     }
 }

@@ -247,6 +247,7 @@ impl<'a> Run<'a> {
             limit: step.timeout.unwrap_or(limit),
             started: clock.elapsed(),
             cancel: self.cancel.clone(),
+            lease: locked.lease(),
         };
         Ok((work, entries))
     }
@@ -405,8 +406,25 @@ impl<'a> Run<'a> {
                 locked.append(&[Entry::Outputs { outputs }])?;
             }
         }
-        locked.snapshot().await?;
+        self.save(locked).await?;
         Ok(self.outcome)
+    }
+
+    /// The snapshot. A run that is told to stop now has a moment left for it.
+    async fn save(&mut self, locked: &mut Locked) -> Result<(), StoreError> {
+        let mut cancel = self.cancel.clone();
+        let hurried = async {
+            if cancel.wait_for(|told| *told == Cancel::Now).await.is_ok() {
+                tokio::time::sleep(GRACE).await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            saved = locked.snapshot() => saved,
+            () = hurried => Err(StoreError::Broken),
+        }
     }
 
     /// Outputs that refer to what no resource gave.

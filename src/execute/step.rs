@@ -19,6 +19,7 @@ use crate::live::{FoundAny, Ownership, Readiness};
 use crate::plan::Step;
 use crate::shape::{Recovery, Role};
 use crate::state::Object;
+use crate::state::store::Lease;
 use crate::value::Value;
 
 /// How long the cloud may take to show what it just made, or what an earlier run made.
@@ -45,6 +46,7 @@ pub(super) struct Work<'a> {
     pub(super) limit: Duration,
     pub(super) started: Duration,
     pub(super) cancel: watch::Receiver<Cancel>,
+    pub(super) lease: Lease,
 }
 
 /// Carries it out. The object that is there then; none after a delete.
@@ -94,6 +96,19 @@ impl Work<'_> {
             () = clock.sleep(self.kind.shape().timing.poll) => Ok(()),
             Ok(_) = stopped => Err(CloudError::new(ErrorSort::Interrupted, "waiting", what)),
         }
+    }
+
+    /// Waits until this run may change the cloud. It never may again once another run has its state.
+    async fn may_change(&self) -> CloudResult<()> {
+        let mut cancel = self.cancel.clone();
+        let stopped = cancel.wait_for(|told| *told != Cancel::No);
+        let held = tokio::select! {
+            biased;
+            held = self.lease.held() => held,
+            Ok(_) = stopped => false,
+        };
+        let error = || CloudError::new(ErrorSort::Interrupted, "changing it", "the run has ended before");
+        if held { Ok(()) } else { Err(error()) }
     }
 
     async fn find(&self, spec: &Json, id: Option<&str>) -> CloudResult<Option<FoundAny>> {
@@ -159,6 +174,7 @@ async fn create(work: &Work<'_>) -> CloudResult<String> {
     };
     loop {
         let place = work.limits.place(work.kind.shape().service).await;
+        work.may_change().await?;
         let answer = work.kind.create(&work.cx, spec).await;
         drop(place);
         match answer {
@@ -268,6 +284,7 @@ async fn update(
         remove(&mut to, &field.path);
     }
     let _place = work.limits.place(work.kind.shape().service).await;
+    work.may_change().await?;
     work.kind.update(&work.cx, id, live, &to).await
 }
 
@@ -328,6 +345,7 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
     loop {
         if !leaving {
             let place = work.limits.place(work.kind.shape().service).await;
+            work.may_change().await?;
             let answer = work.kind.delete(&work.cx, &id, &work.spec).await;
             drop(place);
             match answer {

@@ -102,7 +102,7 @@ impl Sandbox {
 fn denied(call: &wire::Call) -> Refusal {
     let (code, status) = match call.service.protocol {
         Protocol::Ec2 => ("UnauthorizedOperation", 403),
-        Protocol::Query { .. } | Protocol::RestXml { .. } => ("AccessDenied", 403),
+        Protocol::Query { .. } | Protocol::RestXml { .. } | Protocol::S3 => ("AccessDenied", 403),
         Protocol::RestJson { .. } => ("AccessDeniedException", 403),
         Protocol::AwsJson => ("AccessDeniedException", 400),
     };

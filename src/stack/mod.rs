@@ -4,6 +4,7 @@
 //! draws that. On the way: `syntax` (text to tree), `variables` and `template` (`${…}` filled in), `decode` and
 //! `sections` (tree to types), `check` (rules between them). What the sections become is in `compose`.
 
+pub mod backend;
 mod check;
 mod decode;
 pub mod diagnostic;
@@ -24,8 +25,9 @@ mod template;
 mod tests;
 mod variables;
 
+pub use backend::{Cloud as ObjectCloud, Place as BackendPlace};
 pub use diagnostic::Diagnostic;
-pub use model::Stack;
+pub use model::{Keeping, Stack};
 pub use parse::parse;
 pub use read::{open, read};
 pub use render::render;

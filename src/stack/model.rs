@@ -19,6 +19,8 @@ pub struct Stack {
     pub head: Head,
     /// `[state]`.
     pub backend: Option<String>,
+    /// The rest of `[state]`.
+    pub keeping: Keeping,
     /// `[accounts.*]`.
     pub accounts: IndexMap<String, Account>,
     /// `[networks.*]`.
@@ -66,6 +68,19 @@ pub struct Head {
     /// Put on everything that can carry tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+}
+
+/// `[state]`, beside the backend: how an object store is used.
+#[derive(Clone, Debug, Default)]
+pub struct Keeping {
+    /// The region of the bucket; the stack's if left out.
+    pub region: Option<String>,
+    /// Where a store is that speaks like S3, if not at AWS.
+    pub endpoint: Option<String>,
+    /// The KMS key with which S3 encrypts what is written.
+    pub kms_key_id: Option<String>,
+    /// How long a run may show no life before another takes its state over.
+    pub lease: Option<Limit>,
 }
 
 /// `[accounts.*]`: another account, reached by a role.

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::decode::{Cx, Decode, Fields, record, words};
 use super::diagnostic::Diagnostic;
+use super::duration::Limit;
 use super::model::*;
 use super::node::{Content, Node};
 use super::source::Source;
@@ -70,8 +71,12 @@ record!(Removed { need destroy });
 #[derive(Default)]
 struct State {
     backend: Option<String>,
+    region: Option<String>,
+    endpoint: Option<String>,
+    kms_key_id: Option<String>,
+    lease: Option<Limit>,
 }
-record!(State { may backend });
+record!(State { may backend, may region, may endpoint, may kms_key_id, may lease });
 
 /// The top-level tables of a stack file.
 const TOP: [&str; 17] = [
@@ -116,6 +121,12 @@ pub(super) fn read(root: &Node, source: Source, cx: &mut Cx<'_>) -> Read {
     let stack = Stack {
         head: head.unwrap_or(empty),
         backend: state.backend,
+        keeping: Keeping {
+            region: state.region,
+            endpoint: state.endpoint,
+            kms_key_id: state.kms_key_id,
+            lease: state.lease,
+        },
         accounts: section(root, "accounts", cx),
         networks: section(root, "networks", cx),
         clusters: section(root, "clusters", cx),

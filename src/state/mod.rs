@@ -53,6 +53,9 @@ pub struct State {
     /// What once existed, until an audit was clean.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub traces: BTreeSet<trace::Trace>,
+    /// Where the state is now, if it was moved away from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<String>,
 }
 
 /// What is known of one resource.
@@ -134,6 +137,7 @@ impl State {
             records: BTreeMap::new(),
             outputs: BTreeMap::new(),
             traces: BTreeSet::new(),
+            moved: None,
         }
     }
 

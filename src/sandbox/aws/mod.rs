@@ -11,6 +11,7 @@ pub mod iam;
 pub mod lattice;
 pub mod logs;
 pub mod route53;
+pub mod s3;
 pub mod sts;
 pub mod tagging;
 pub mod wire;
@@ -67,6 +68,8 @@ pub enum Protocol {
         /// The namespace of answers.
         namespace: &'static str,
     },
+    /// S3's own: paths and bytes, much of it in headers.
+    S3,
 }
 
 /// One operation.
@@ -99,6 +102,7 @@ pub const SERVICES: &[&Service] = &[
     &lattice::SERVICE,
     &logs::SERVICE,
     &route53::SERVICE,
+    &s3::SERVICE,
     &sts::SERVICE,
     &tagging::SERVICE,
 ];
@@ -128,4 +132,5 @@ pub fn furnish(world: &mut World) {
     ec2::furnish(world);
     iam::furnish(world);
     route53::furnish(world);
+    s3::furnish(world);
 }

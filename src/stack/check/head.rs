@@ -2,6 +2,10 @@
 
 use super::Rules;
 use super::name::{LABEL, is_label};
+use crate::stack::backend::{Cloud, Place, SCHEMES};
+
+/// The longest lease of a state in an object store.
+const LONGEST_LEASE: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// Checks `[stack]`.
 pub(super) fn check(rules: &mut Rules<'_>) {
@@ -40,9 +44,7 @@ pub(super) fn check(rules: &mut Rules<'_>) {
 /// Checks accounts, the backend, and all regions but the stack's own.
 pub(super) fn places(rules: &mut Rules<'_>) {
     let stack = rules.stack;
-    if let Some((scheme, _)) = stack.backend.as_ref().and_then(|backend| backend.split_once("://")) {
-        rules.one_of("state.backend", "a kind of store", scheme, &["s3", "gs", "az", "file"]);
-    }
+    keeping(rules);
     for (name, account) in &stack.accounts {
         let parts: Vec<&str> = account.role_arn.split(':').collect();
         let role = matches!(parts.as_slice(), ["arn", _, "iam", "", id, role] if is_account(id) && role.starts_with("role/"));
@@ -80,6 +82,49 @@ pub(super) fn places(rules: &mut Rules<'_>) {
     all.extend(regions("service_networks", networks));
     for (path, name) in all {
         region(&path, &name, rules);
+    }
+}
+
+/// Checks `[state]`.
+fn keeping(rules: &mut Rules<'_>) {
+    let stack = rules.stack;
+    let keeping = &stack.keeping;
+    let place = stack.backend.as_ref().map(|backend| (backend, Place::parse(backend)));
+    match &place {
+        Some((backend, Err(why))) => match backend.split_once("://") {
+            Some((scheme, _)) if !SCHEMES.contains(&scheme) => {
+                rules.one_of("state.backend", "a kind of store", scheme, &SCHEMES);
+            }
+            _ => rules.value(
+                "state.backend",
+                format!("`{backend}` is no place for a state: {why}"),
+                "a folder, or as in `s3://bucket/prefix`",
+            ),
+        },
+        Some((_, Ok(Place::Bucket { store: Cloud::S3, .. }))) => {}
+        _ => {
+            let only = [
+                ("region", keeping.region.is_some()),
+                ("endpoint", keeping.endpoint.is_some()),
+                ("kms_key_id", keeping.kms_key_id.is_some()),
+            ];
+            for (key, _) in only.into_iter().filter(|(_, given)| *given) {
+                let message = format!("`{key}` is only for a state in S3");
+                rules.key(&format!("state.{key}"), message, "with `backend = \"s3://bucket/prefix\"`");
+            }
+        }
+    }
+    if let Some(name) = &keeping.region {
+        region("state.region", name, rules);
+    }
+    let sound = |endpoint: &String| endpoint.starts_with("https://") || endpoint.starts_with("http://");
+    if let Some(endpoint) = keeping.endpoint.as_ref().filter(|endpoint| !sound(endpoint)) {
+        let message = format!("`{endpoint}` is no URL of http or https");
+        rules.value("state.endpoint", message, "as in `https://minio.example.com`");
+    }
+    if keeping.lease.is_some_and(|lease| lease.0 > LONGEST_LEASE) {
+        let hint = "10 minutes at most: for so long nobody can follow a run that was killed";
+        rules.value("state.lease", "this lease is too long", hint);
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Holder;
+use super::remote::Refusal;
 use crate::state::check::Unsound;
 use crate::state::file::FileError;
 use crate::state::journal::Illegal;
@@ -82,6 +83,46 @@ pub enum StoreError {
         found: String,
         /// The cloud of the run.
         wanted: String,
+    },
+    /// The object store did not do as asked.
+    #[error("{what} {place}")]
+    Remote {
+        /// What was to be done: `cannot read`.
+        what: &'static str,
+        /// The object.
+        place: String,
+        /// Why.
+        source: Refusal,
+    },
+    /// An object that must be there is not.
+    #[error("{place} is missing")]
+    Gap {
+        /// Which.
+        place: String,
+    },
+    /// Another run took the state over.
+    #[error("{place} was taken over by {who}", who = by.as_ref().map_or("another run", |by| by.who.as_str()))]
+    Lost {
+        /// Of which state.
+        place: String,
+        /// Who did, as far as it is known.
+        by: Option<Box<Holder>>,
+    },
+    /// The run that has it is not the one that was named.
+    #[error("the id of its lock is {id}, of {who}", id = holder.id, who = holder.who)]
+    OtherHolder {
+        /// Who has it.
+        holder: Box<Holder>,
+    },
+    /// It was moved somewhere else.
+    #[error("the state of {stack} was moved from {from} to {to}")]
+    Moved {
+        /// Of which stack.
+        stack: String,
+        /// From where.
+        from: String,
+        /// Where it is now.
+        to: String,
     },
     /// What came before could not be written: nothing can be written after it.
     #[error("the state cannot be kept any more: an earlier write failed")]

@@ -42,3 +42,20 @@ pub(super) fn random() -> String {
     getrandom::fill(&mut bytes).expect("the system gives random bytes");
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// How long to wait for a state that another run has, and whom to tell.
+pub struct Wait<'a> {
+    /// So long at most.
+    pub within: Duration,
+    /// Is told who has it, whenever something is waited for.
+    pub tell: &'a mut (dyn FnMut(&Holder, Waiting) + Send),
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Whether the other run still lives.
+    ForSignsOfLife,
+    /// That the other run, which lives, ends.
+    ForItsEnd,
+}

@@ -1,5 +1,6 @@
 //! From what is kept, as bytes, to the state: the snapshot, and the entries since.
 
+use super::line::Line;
 use super::seal::Seal;
 use super::{StoreError, line};
 use crate::state::file::{self, FileError};
@@ -9,10 +10,8 @@ use crate::state::{State, journal};
 pub(super) struct Kept {
     /// The snapshot: its place and bytes.
     pub(super) snapshot: Option<(String, Vec<u8>)>,
-    /// The place of the journal.
-    pub(super) place: String,
-    /// The lines of the journal.
-    pub(super) journal: Vec<u8>,
+    /// The lines of the journal, in pieces: their places and bytes.
+    pub(super) journal: Vec<(String, Vec<u8>)>,
 }
 
 /// What is made of it.
@@ -21,35 +20,48 @@ pub(super) struct Loaded {
     pub(super) state: Option<State>,
     /// Whether the journal ends in what is no whole line.
     pub(super) torn: bool,
-    /// How many bytes the whole lines are.
+    /// In how many pieces the journal is.
+    pub(super) pieces: usize,
+    /// How many bytes the whole lines of the last piece are.
     pub(super) length: u64,
 }
 
 /// Folds what is kept into a state of `stack` in `cloud`.
 pub(super) fn load(kept: Kept, seal: &Seal, stack: &str, cloud: &str) -> Result<Loaded, StoreError> {
     let snapshot = kept.snapshot.map(|(place, bytes)| snapshot(place, bytes, seal)).transpose()?;
-    let lines = line::read(&kept.place, &kept.journal, seal)?;
-    let (torn, length) = (lines.torn, lines.length);
-    let head = lines.whole.first().and_then(|line| line.head.clone());
-    let Some(mut state) = snapshot.or(head) else {
-        if lines.whole.is_empty() {
-            return Ok(Loaded { state: None, torn, length });
+    let (mut torn, mut length, pieces) = (false, 0, kept.journal.len());
+    let mut state = snapshot;
+    for (place, bytes) in &kept.journal {
+        let lines = line::read(place, bytes, seal)?;
+        if torn {
+            return Err(StoreError::Line { place: place.clone(), line: 1 });
         }
-        return Err(StoreError::Headless { place: kept.place });
-    };
+        (torn, length) = (lines.torn, lines.length);
+        for line in lines.whole {
+            fold(&mut state, line, place)?;
+        }
+    }
+    let Some(state) = state else { return Ok(Loaded { state: None, torn, pieces, length }) };
     if state.cloud != cloud {
         let (stack, wanted) = (stack.to_owned(), cloud.to_owned());
         return Err(StoreError::OtherCloud { stack, found: state.cloud, wanted });
     }
-    for line in lines.whole {
-        // A snapshot is written before the journal is emptied: what it has folded in already is passed over.
-        if let Some(entry) = line.entry.filter(|_| line.seq > state.seq) {
-            let folded = journal::apply(&mut state, line.seq, &entry);
-            folded.map_err(|source| StoreError::History { place: kept.place.clone(), source })?;
-        }
-    }
     state.check().map_err(StoreError::Unsound)?;
-    Ok(Loaded { state: Some(state), torn, length })
+    Ok(Loaded { state: Some(state), torn, pieces, length })
+}
+
+/// A snapshot is written before the journal is emptied: what it has folded in already is passed over.
+fn fold(state: &mut Option<State>, line: Line, place: &str) -> Result<(), StoreError> {
+    match (state, line) {
+        (state @ None, Line { head: Some(head), .. }) => *state = Some(head),
+        (None, Line { entry: Some(_), .. }) => return Err(StoreError::Headless { place: place.to_owned() }),
+        (Some(state), Line { seq, entry: Some(entry), .. }) if seq > state.seq => {
+            let folded = journal::apply(state, seq, &entry);
+            folded.map_err(|source| StoreError::History { place: place.to_owned(), source })?;
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 fn snapshot(place: String, kept: Vec<u8>, seal: &Seal) -> Result<State, StoreError> {

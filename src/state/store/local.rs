@@ -7,16 +7,20 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
+use tokio::time::{Instant, sleep};
 
 use super::error::disk;
 use super::load::Kept;
-use super::{Holder, StoreError};
+use super::{Holder, StoreError, Wait, Waiting};
 
 const SNAPSHOT: &str = "state.json";
 const JOURNAL: &str = "journal.jsonl";
 const LOCK: &str = "lock";
+/// Between two tries to get the lock.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The folder of one stack's state.
 #[derive(Clone, Debug)]
@@ -29,20 +33,70 @@ impl Folder {
         let journal = self.0.join(JOURNAL);
         Ok(Kept {
             snapshot: read_if_there(&snapshot)?.map(|bytes| (snapshot.display().to_string(), bytes)),
-            journal: read_if_there(&journal)?.unwrap_or_default(),
-            place: journal.display().to_string(),
+            journal: read_if_there(&journal)?
+                .map(|bytes| (journal.display().to_string(), bytes))
+                .into_iter()
+                .collect(),
         })
     }
 
-    /// Takes the lock. The folder is made if need be.
-    pub(super) fn lock(&self, stack: &str, holder: &Holder) -> Result<Held, StoreError> {
+    /// Takes the lock, or waits for it as long as is wanted. The folder is made if need be.
+    pub(super) async fn lock(
+        &self,
+        stack: &str,
+        holder: &Holder,
+        wait: &mut Wait<'_>,
+    ) -> Result<Held, StoreError> {
+        let began = Instant::now();
+        loop {
+            match self.try_lock(stack, holder) {
+                Err(StoreError::Locked { holder, .. }) if began.elapsed() < wait.within => {
+                    (wait.tell)(&holder, Waiting::ForItsEnd);
+                    sleep(PAUSE).await;
+                }
+                taken => return taken,
+            }
+        }
+    }
+
+    fn try_lock(&self, stack: &str, holder: &Holder) -> Result<Held, StoreError> {
         std::fs::create_dir_all(&self.0).map_err(disk("cannot make", &self.0))?;
         let lock = self.take_lock(stack, holder)?;
         let path = self.0.join(JOURNAL);
         let journal = private().append(true).open(&path).map_err(disk("cannot open", &path))?;
         let folder = File::open(&self.0).and_then(|folder| folder.sync_all());
         folder.map_err(disk("cannot write", &self.0))?;
-        Ok(Held { folder: self.clone(), journal: Arc::new(journal), lock })
+        Ok(Held { folder: self.clone(), journal: Arc::new(journal), lock: Arc::new(lock) })
+    }
+
+    /// Takes the lock away from the run with this id and gives it back. That run finds it gone and writes no more; what
+    /// it was just writing goes to a file that nobody reads.
+    pub(super) fn unlock(&self, holder: &Holder, id: &str) -> Result<Option<Holder>, StoreError> {
+        let path = self.0.join(LOCK);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let other = match self.take_lock("", holder) {
+            Ok(lock) => {
+                drop(lock);
+                return Ok(None);
+            }
+            Err(StoreError::Locked { holder, .. }) => *holder,
+            Err(error) => return Err(error),
+        };
+        if other.id.is_empty() || other.id != id {
+            return Err(StoreError::OtherHolder { holder: Box::new(other) });
+        }
+        let fresh = tempfile::NamedTempFile::new_in(&self.0).map_err(disk("cannot write in", &self.0))?;
+        // Nobody gets in before the journal is a file that only the next run has.
+        fresh.as_file().lock().map_err(disk("cannot lock", &path))?;
+        let fresh = fresh.persist(&path).map_err(|error| disk("cannot write", &path)(error.error))?;
+        let journal = self.0.join(JOURNAL);
+        if let Some(bytes) = read_if_there(&journal)? {
+            replace(&self.0, &journal, &bytes).map_err(disk("cannot write", &journal))?;
+        }
+        drop(fresh);
+        Ok(Some(other))
     }
 
     fn take_lock(&self, stack: &str, holder: &Holder) -> Result<File, StoreError> {
@@ -122,6 +176,22 @@ impl Folder {
         }
     }
 
+    /// Whether the lock is still this one: somebody may have taken it away.
+    fn still_has(&self, lock: &File) -> Result<(), StoreError> {
+        let path = self.0.join(LOCK);
+        let ours = match (lock.metadata(), std::fs::metadata(&path)) {
+            (Ok(ours), Ok(there)) => is_same(&ours, &there),
+            // A folder that cannot be read is told by whoever writes.
+            (_, Err(error)) => error.kind() != io::ErrorKind::NotFound,
+            (Err(_), Ok(_)) => true,
+        };
+        if ours {
+            return Ok(());
+        }
+        let by = Some(Self::read_holder(&path)).filter(|by| !by.id.is_empty()).map(Box::new);
+        Err(StoreError::Lost { place: self.0.display().to_string(), by })
+    }
+
     /// Who has the lock, as far as they have written it yet.
     fn read_holder(lock: &Path) -> Holder {
         let text = std::fs::read_to_string(lock).unwrap_or_default();
@@ -133,18 +203,23 @@ impl Folder {
 pub(super) struct Held {
     folder: Folder,
     journal: Arc<File>,
-    lock: File,
+    lock: Arc<File>,
 }
 
 impl Drop for Held {
     /// Closing the file is not enough: a process that is just being started may hold a copy of it for a moment.
     fn drop(&mut self) {
-        // A lock that cannot be given back goes with the process.
-        let _ = self.lock.unlock();
+        self.release();
     }
 }
 
 impl Held {
+    /// Gives the lock back.
+    pub(super) fn release(&self) {
+        // A lock that cannot be given back goes with the process.
+        let _ = self.lock.unlock();
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.0.join(name)
     }
@@ -160,8 +235,10 @@ impl Held {
 
     /// Writes at the end of the journal; done when it is on disk.
     pub(super) fn write(&self, bytes: Vec<u8>) -> BoxFuture<'static, Result<(), StoreError>> {
-        let (journal, path) = (self.journal.clone(), self.path(JOURNAL));
+        let (journal, lock) = (self.journal.clone(), self.lock.clone());
+        let (folder, path) = (self.folder.clone(), self.path(JOURNAL));
         async move {
+            folder.still_has(&lock)?;
             let written = (&*journal).write_all(&bytes).and_then(|()| journal.sync_data());
             written.map_err(disk("cannot write", &path))
         }
@@ -170,6 +247,7 @@ impl Held {
 
     /// Writes a snapshot and empties the journal.
     pub(super) fn snapshot(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.folder.still_has(&self.lock)?;
         let path = self.path(SNAPSHOT);
         replace(&self.folder.0, &path, bytes).map_err(disk("cannot write", &path))?;
         let emptied = self.journal.set_len(0).and_then(|()| self.journal.sync_data());
@@ -192,6 +270,17 @@ fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(disk("cannot read", path)(error)),
     }
+}
+
+#[cfg(unix)]
+fn is_same(one: &std::fs::Metadata, other: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &std::fs::Metadata, _: &std::fs::Metadata) -> bool {
+    true
 }
 
 /// Files of a state are for their owner only.

@@ -1,4 +1,5 @@
-//! Where a state is kept: a snapshot, an append-only journal, and a lock; in a folder (`local`).
+//! Where a state is kept: a snapshot, an append-only journal, and a lock; in a folder (`local`) or an object store
+//! (`remote`).
 //!
 //! Entries are folded into the state at once and queued as bytes (`line`, `seal`); `commit` makes what is queued
 //! durable in one write, and one write is in flight at most: what is appended meanwhile is the next batch. Whoever
@@ -11,17 +12,22 @@ mod line;
 mod load;
 mod local;
 mod past;
+mod remote;
 mod seal;
 
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
+use object_store::ObjectStore;
 
 pub use error::StoreError;
-pub use holder::Holder;
+pub use holder::{Holder, Wait, Waiting};
+pub use remote::{Lease, Refusal, RefusalSort};
 pub use seal::Seal;
 
 use line::Line;
@@ -30,6 +36,9 @@ use load::Loaded;
 use super::journal::{self, Entry};
 use super::{State, file};
 
+/// More pieces of a journal than this are made one snapshot.
+const MANY: usize = 32;
+
 /// Where one stack's state is.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -37,24 +46,63 @@ pub struct Store {
     seal: Seal,
     stack: String,
     cloud: String,
+    /// Whether a state that was moved away is read all the same.
+    even_moved: bool,
 }
 
 #[derive(Clone, Debug)]
 enum Backend {
     Local(local::Folder),
+    Remote(remote::Remote),
 }
 
 impl Store {
     /// The state of `stack` in `cloud`, in a folder of its own under `folder`. Nothing is touched yet.
     pub fn open(folder: &Path, stack: &str, cloud: &str) -> Self {
         let backend = Backend::Local(local::Folder(folder.join(stack)));
-        Self { backend, seal: Seal, stack: stack.to_owned(), cloud: cloud.to_owned() }
+        Self { backend, seal: Seal, stack: stack.to_owned(), cloud: cloud.to_owned(), even_moved: false }
     }
 
     /// The folder that it is in, if it is in one.
     pub fn folder(&self) -> Option<&Path> {
         match &self.backend {
             Backend::Local(folder) => Some(&folder.0),
+            Backend::Remote(_) => None,
+        }
+    }
+
+    /// The state of `stack` in `cloud`, in objects of `store` under `prefix` and the name of the stack; people know
+    /// that place as `url`. A run that shows no life for `lease` loses it. Nothing is touched yet.
+    pub fn remote(
+        store: Arc<dyn ObjectStore>,
+        url: &str,
+        prefix: &str,
+        lease: Duration,
+        stack: &str,
+        cloud: &str,
+    ) -> Self {
+        let (url, prefix) = (format!("{}/{stack}", url.trim_end_matches('/')), format!("{prefix}/{stack}"));
+        let backend = Backend::Remote(remote::Remote::new(store, &url, &prefix, lease));
+        Self { backend, seal: Seal, stack: stack.to_owned(), cloud: cloud.to_owned(), even_moved: false }
+    }
+
+    /// The same place, for another cloud.
+    #[must_use]
+    pub fn of_cloud(&self, cloud: &str) -> Self {
+        Self { cloud: cloud.to_owned(), ..self.clone() }
+    }
+
+    /// The same place, read even if its state was moved away: to move it back.
+    #[must_use]
+    pub fn even_moved(&self) -> Self {
+        Self { even_moved: true, ..self.clone() }
+    }
+
+    /// What people call the place.
+    pub fn place(&self) -> String {
+        match &self.backend {
+            Backend::Local(folder) => folder.0.display().to_string(),
+            Backend::Remote(remote) => remote.url().to_owned(),
         }
     }
 
@@ -65,6 +113,7 @@ impl Store {
     pub async fn read(&self) -> Result<Option<State>, StoreError> {
         let kept = match &self.backend {
             Backend::Local(folder) => folder.read()?,
+            Backend::Remote(remote) => remote.kept(&remote.survey().await?),
         };
         Ok(self.load(kept)?.state)
     }
@@ -74,18 +123,39 @@ impl Store {
     /// # Errors
     /// Another run has it, or it cannot be read.
     pub async fn lock(&self, holder: &Holder, lineage: &str) -> Result<Locked, StoreError> {
+        let mut wait = Wait { within: Duration::ZERO, tell: &mut |_, _| {} };
+        self.lock_within(holder, lineage, &mut wait).await
+    }
+
+    /// The same, and waits for another run as long as is wanted.
+    ///
+    /// # Errors
+    /// Another run has it, or it cannot be read.
+    pub async fn lock_within(
+        &self,
+        holder: &Holder,
+        lineage: &str,
+        wait: &mut Wait<'_>,
+    ) -> Result<Locked, StoreError> {
+        let new = State::new(&self.stack, &self.cloud, lineage);
         let (keeper, loaded) = match &self.backend {
             Backend::Local(folder) => {
-                let held = folder.lock(&self.stack, holder)?;
+                let held = folder.lock(&self.stack, holder, wait).await?;
                 let loaded = self.load(folder.read()?)?;
                 if loaded.torn {
                     held.cut(loaded.length)?;
                 }
                 (Keeper::Local(held), loaded)
             }
+            Backend::Remote(remote) => {
+                let read = |kept| self.load_or_begin(kept, &new);
+                let (held, loaded) = remote.lock(&self.stack, holder, wait, read).await?;
+                (Keeper::Remote(held), loaded)
+            }
         };
-        let state = loaded.state.unwrap_or_else(|| State::new(&self.stack, &self.cloud, lineage));
-        Ok(self.locked(keeper, state, loaded.torn))
+        let is_long = loaded.state.is_some() && loaded.pieces > MANY;
+        let state = loaded.state.unwrap_or(new);
+        Ok(Locked { is_long, ..self.locked(keeper, state, loaded.torn) })
     }
 
     fn locked(&self, keeper: Keeper, state: State, torn: bool) -> Locked {
@@ -98,29 +168,69 @@ impl Store {
             queue: Vec::new(),
             in_flight: None,
             broken: false,
+            is_long: false,
         }
     }
 
+    /// Takes the lock from the run with this id, which may then write no more, and gives it back. Who had it; none if
+    /// nobody did.
+    ///
+    /// # Errors
+    /// Another run has it, or it cannot be taken.
+    pub async fn unlock(
+        &self,
+        holder: &Holder,
+        id: &str,
+        lineage: &str,
+    ) -> Result<Option<Holder>, StoreError> {
+        match &self.backend {
+            Backend::Local(folder) => folder.unlock(holder, id),
+            Backend::Remote(remote) => {
+                let new = State::new(&self.stack, &self.cloud, lineage);
+                remote.unlock(holder, id, |kept| self.load_or_begin(kept, &new)).await
+            }
+        }
+    }
+
+    /// What is kept as a state, and the bytes with which the journal of a new one begins.
+    fn load_or_begin(&self, kept: load::Kept, new: &State) -> Result<(Loaded, Vec<u8>), StoreError> {
+        let loaded = self.load(kept)?;
+        let mut head = Vec::new();
+        if loaded.state.is_none() {
+            line::add(&mut head, &Line::head(new.clone()), &self.seal);
+        }
+        Ok((loaded, head))
+    }
+
     fn load(&self, kept: load::Kept) -> Result<Loaded, StoreError> {
-        load::load(kept, &self.seal, &self.stack, &self.cloud)
+        let loaded = load::load(kept, &self.seal, &self.stack, &self.cloud)?;
+        match loaded.state.as_ref().and_then(|state| state.moved.clone()) {
+            Some(to) if !self.even_moved => {
+                Err(StoreError::Moved { stack: self.stack.clone(), from: self.place(), to })
+            }
+            _ => Ok(loaded),
+        }
     }
 }
 
 /// A backend with its lock.
 enum Keeper {
     Local(local::Held),
+    Remote(remote::Held),
 }
 
 impl Keeper {
     fn write(&self, bytes: Vec<u8>) -> BoxFuture<'static, Result<(), StoreError>> {
         match self {
             Self::Local(held) => held.write(bytes),
+            Self::Remote(held) => held.write(bytes),
         }
     }
 
     async fn snapshot(&mut self, bytes: Vec<u8>) -> Result<(), StoreError> {
         match self {
             Self::Local(held) => held.snapshot(&bytes),
+            Self::Remote(held) => held.snapshot(&bytes).await,
         }
     }
 }
@@ -139,12 +249,35 @@ pub struct Locked {
     durable: u64,
     /// Whether a write failed: nothing is written after it.
     broken: bool,
+    /// Whether the journal is in many pieces, of runs that had nothing to do.
+    is_long: bool,
 }
 
 impl Locked {
     /// The state, with every appended entry folded in.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Whether calls that change the cloud may leave.
+    pub fn lease(&self) -> Lease {
+        match &self.keeper {
+            Keeper::Local(_) => Lease::endless(),
+            Keeper::Remote(held) => held.lease().clone(),
+        }
+    }
+
+    /// Gives the state back; nothing can be written any more. A lock that is only dropped goes with the process, or when its lease has passed.
+    pub async fn release(&mut self) {
+        if self.is_long && !self.broken {
+            // Without it the next run reads as much as this one did.
+            let _ = self.snapshot().await;
+        }
+        self.broken = true;
+        match &mut self.keeper {
+            Keeper::Local(held) => held.release(),
+            Keeper::Remote(held) => held.release().await,
+        }
     }
 
     /// Whether the last line of the journal was torn and has been dropped.
@@ -167,7 +300,9 @@ impl Locked {
     /// # Errors
     /// They cannot have happened: a mistake in this program.
     pub fn append(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
-        if !entries.is_empty() && self.state.serial == 0 && self.state.seq == 0 {
+        let is_new = self.state.serial == 0 && self.state.seq == 0;
+        // The object that took the state holds it already.
+        if is_new && !entries.is_empty() && matches!(self.keeper, Keeper::Local(_)) {
             line::add(&mut self.queue, &Line::head(self.state.clone()), &self.seal);
         }
         for entry in entries {
@@ -223,6 +358,7 @@ impl Locked {
         self.state.serial += 1;
         let place = "the new snapshot".to_owned();
         let bytes = file::write(&self.state).map_err(|source| StoreError::Snapshot { place, source })?;
+        self.is_long = false;
         self.keeper.snapshot(self.seal.file(bytes)).await
     }
 }

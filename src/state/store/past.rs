@@ -1,7 +1,10 @@
 //! What was, kept beside the state: history, the stack files that were applied, and what is to be taken as the state
 //! instead. What it means is in `history` and `repair`.
 
-use super::{Backend, Holder, Keeper, Locked, Store, StoreError};
+use std::time::Duration;
+
+use super::load::Loaded;
+use super::{Backend, Holder, Keeper, Locked, Store, StoreError, Wait};
 use crate::state::history::{self, Begun, Ended, Run};
 use crate::state::{State, file};
 
@@ -39,6 +42,7 @@ impl Locked {
         let bytes = self.seal.file(bytes);
         match &self.keeper {
             Keeper::Local(held) => held.folder().keep(name, &bytes),
+            Keeper::Remote(held) => held.keep(name, bytes).await,
         }
     }
 
@@ -59,7 +63,36 @@ impl Locked {
     pub async fn set_aside(&self) -> Result<Vec<String>, StoreError> {
         match &self.keeper {
             Keeper::Local(held) => held.folder().set_aside(),
+            // Snapshots and entries there are not written over.
+            Keeper::Remote(_) => Ok(Vec::new()),
         }
+    }
+
+    /// Takes over what another store keeps of the past. How many runs that are.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub async fn take_past(&self, from: &Store) -> Result<usize, StoreError> {
+        for folder in [RUNS, FILES] {
+            let names = from.names(folder).await?;
+            // A folder has no ending.
+            for name in names.iter().filter(|name| name.contains('.')) {
+                let name = format!("{folder}/{name}");
+                if let Some(bytes) = from.kept(&name).await? {
+                    self.keep(&name, bytes).await?;
+                }
+            }
+        }
+        from.count_runs().await
+    }
+
+    /// Says in the state that it is somewhere else now. Nobody takes it from here any more.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn mark_moved(&mut self, to: &str) -> Result<(), StoreError> {
+        self.state.moved = Some(to.to_owned());
+        self.snapshot().await
     }
 
     /// Takes another state in the place of this one, as the newest that there is.
@@ -81,8 +114,13 @@ impl Store {
     /// # Errors
     /// Another run has it.
     pub async fn lock_unread(&self, holder: &Holder, state: State) -> Result<Locked, StoreError> {
+        let mut wait = Wait { within: Duration::ZERO, tell: &mut |_, _| {} };
         let keeper = match &self.backend {
-            Backend::Local(folder) => Keeper::Local(folder.lock(&self.stack, holder)?),
+            Backend::Local(folder) => Keeper::Local(folder.lock(&self.stack, holder, &mut wait).await?),
+            Backend::Remote(remote) => {
+                let unread = |_| Ok((Loaded { state: None, torn: false, pieces: 0, length: 0 }, Vec::new()));
+                Keeper::Remote(remote.lock(&self.stack, holder, &mut wait, unread).await?.0)
+            }
         };
         Ok(self.locked(keeper, state, false))
     }
@@ -144,14 +182,19 @@ impl Store {
 
     /// The names of all runs, the oldest first.
     async fn run_names(&self) -> Result<Vec<String>, StoreError> {
-        let all = match &self.backend {
-            Backend::Local(folder) => folder.names(RUNS)?,
-        };
+        let all = self.names(RUNS).await?;
         let suffix = format!(".{BEGUN}");
         let mut names: Vec<String> =
             all.iter().filter_map(|name| Some(name.strip_suffix(suffix.as_str())?.to_owned())).collect();
         names.sort_unstable();
         Ok(names)
+    }
+
+    async fn names(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        match &self.backend {
+            Backend::Local(here) => here.names(folder),
+            Backend::Remote(remote) => remote.names(folder).await,
+        }
     }
 
     async fn run_of(&self, number: usize, name: &str) -> Result<Run, StoreError> {
@@ -171,6 +214,7 @@ impl Store {
     async fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let kept = match &self.backend {
             Backend::Local(folder) => folder.kept(name)?,
+            Backend::Remote(remote) => remote.named(name).await?,
         };
         let open = |bytes| {
             let sealed = || StoreError::Snapshot { place: name.to_owned(), source: file::FileError::Sealed };
@@ -186,6 +230,7 @@ impl Store {
     pub async fn holder(&self) -> Result<Option<Holder>, StoreError> {
         match &self.backend {
             Backend::Local(folder) => folder.holder(),
+            Backend::Remote(remote) => remote.holder().await,
         }
     }
 }

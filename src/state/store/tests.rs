@@ -170,3 +170,45 @@ fn a_state_of_another_cloud_is_refused() {
     let other = now(Store::open(folder.path(), "shop", "aws/111122223333").read());
     assert!(matches!(other, Err(StoreError::OtherCloud { .. })));
 }
+
+#[test]
+fn b29_a_lock_is_taken_away_by_its_id_and_the_run_that_had_it_writes_no_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (ann, bob) = (Holder::new("ann", "up shop", 1_000), Holder::new("bob", "unlock shop", 2_000));
+    let unlock = |id: &str| now(store(folder.path()).unlock(&bob, id, "lineage"));
+    assert_eq!(unlock(&ann.id).expect("nothing is there"), None);
+    let mut first = now(store(folder.path()).lock(&ann, "lineage")).expect("locks");
+    append(&mut first, &["a"]);
+    match unlock("0123456789abcdef") {
+        Err(StoreError::OtherHolder { holder }) => assert_eq!(*holder, ann),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(unlock(&ann.id).expect("unlocks"), Some(ann.clone()));
+    assert_eq!(unlock(&ann.id).expect("is free"), None);
+    let mut second = lock(folder.path());
+    append(&mut second, &["b"]);
+    first.append(&[entry("late")]).expect("is folded");
+    assert!(matches!(now(first.flush()), Err(StoreError::Lost { .. })));
+    drop(first);
+    match now(store(folder.path()).lock(&bob, "lineage")) {
+        Err(StoreError::Locked { holder, .. }) => assert_eq!(holder.who, "me"),
+        other => panic!("{:?}", other.map(|_| ())),
+    }
+    let state = read(folder.path()).expect("reads").expect("a state");
+    assert_eq!(state.records.keys().map(Address::name).collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[test]
+fn what_was_moved_away_says_where_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut locked = lock(folder.path());
+    append(&mut locked, &["a"]);
+    now(locked.mark_moved("s3://bucket/prefix/shop")).expect("writes");
+    drop(locked);
+    match read(folder.path()) {
+        Err(StoreError::Moved { to, .. }) => assert_eq!(to, "s3://bucket/prefix/shop"),
+        other => panic!("{other:?}"),
+    }
+    let kept = now(store(folder.path()).even_moved().read()).expect("reads");
+    assert_eq!(kept.expect("a state").records.len(), 1);
+}

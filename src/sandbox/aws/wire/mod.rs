@@ -4,6 +4,7 @@
 
 mod form;
 mod path;
+mod s3;
 mod xml;
 
 use bytes::Bytes;
@@ -104,6 +105,7 @@ fn operation(service: &'static Service, request: &Request<Bytes>) -> Option<(&'s
             }
             Some((operation, Json::Object(input)))
         }
+        Protocol::S3 => s3::operation(service, request),
         Protocol::AwsJson => {
             let target = request.headers().get("x-amz-target")?.to_str().ok()?;
             let operation = named(target.rsplit('.').next()?)?;
@@ -125,7 +127,9 @@ pub fn write(service: &Service, operation: &Operation, answer: Answer) -> Respon
     };
     let status = answer.as_object_mut().and_then(|map| map.remove("_status")).and_then(|s| s.as_u64());
     let status = status.and_then(|s| u16::try_from(s).ok()).unwrap_or(200);
-    hide(&mut answer);
+    if service.protocol != Protocol::S3 {
+        hide(&mut answer);
+    }
     let request_id = "00000000-0000-4000-8000-000000000000";
     match service.protocol {
         Protocol::RestJson { epoch } => {
@@ -162,6 +166,7 @@ pub fn write(service: &Service, operation: &Operation, answer: Answer) -> Respon
             let text = format!("<{name}Response xmlns=\"{namespace}\">{body}</{name}Response>");
             respond(status, "text/xml", text)
         }
+        Protocol::S3 => s3::write(operation, status, answer),
     }
 }
 
@@ -186,6 +191,7 @@ pub fn write_refusal(protocol: Protocol, refusal: &Refusal) -> Response<Body> {
             );
             respond(*status, "text/xml", text)
         }
+        Protocol::S3 => s3::write_refusal(refusal),
         Protocol::Ec2 => {
             let error = xml::write("Error", &json!({ "Code": code, "Message": message }), &|_| "item");
             let text =
