@@ -95,6 +95,21 @@ pub enum Reason {
     Removed,
     /// It is left over from an earlier replacement.
     Deposed,
+    /// It is broken, and needed once more for these to go.
+    Repair {
+        /// What cannot go without it.
+        of: Vec<Address>,
+    },
+    /// It protects a load balancer from being deleted that is to go.
+    Unprotect {
+        /// The Gateway of the load balancer.
+        of: Address,
+    },
+    /// Its cluster is gone, or goes and cannot be reached.
+    Lost {
+        /// In which sense, in words.
+        why: String,
+    },
     /// It was not made by this stack and stands on something that goes.
     Foreign {
         /// On what.
@@ -119,10 +134,22 @@ impl fmt::Display for Reason {
             Self::Destroy => f.write_str("the stack is destroyed"),
             Self::Removed => f.write_str("the stack file says so under [removed]"),
             Self::Deposed => f.write_str("left over from an earlier replacement"),
+            Self::Repair { of } => {
+                write!(f, "put back first: without it {} would be stuck", some_of(of.iter()))
+            }
+            Self::Unprotect { of } => write!(f, "deletion protection is lifted first, so that {of} can go"),
+            Self::Lost { why } => f.write_str(why),
             Self::Foreign { on } => write!(f, "not made by this stack; needs {on}, which goes"),
             Self::Moved => f.write_str("goes on under another address"),
         }
     }
+}
+
+/// The first two, and how many more.
+pub fn some_of<'a>(mut all: impl ExactSizeIterator<Item = &'a Address>) -> String {
+    let more = all.len().saturating_sub(2);
+    let shown: Vec<&str> = all.by_ref().take(2).map(Address::as_str).collect();
+    if more == 0 { shown.join(" and ") } else { format!("{} and {more} more", shown.join(", ")) }
 }
 
 /// How one field changes. `None`: there is no value.

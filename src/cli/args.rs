@@ -263,6 +263,12 @@ pub struct Leave {
     /// then it is deleted first, in order.
     #[arg(long)]
     pub include_foreign: bool,
+    /// Put nothing back that a teardown needs: refuse
+    ///
+    /// A controller, role, node group, class or configuration that is gone or changed is put back before what it serves
+    /// is deleted, for that would be stuck without it. With this the plan is refused instead.
+    #[arg(long)]
+    pub no_repair: bool,
 }
 
 /// What a plan is about.
@@ -592,7 +598,7 @@ Example:
 
 impl From<Leave> for crate::plan::Leave {
     fn from(leave: Leave) -> Self {
-        Self { include_foreign: leave.include_foreign }
+        Self { include_foreign: leave.include_foreign, no_repair: leave.no_repair }
     }
 }
 

@@ -319,6 +319,12 @@ fn hint_of(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Guest { anothers: false, .. } => Some(
             "delete what is listed yourself, or add `--include-foreign`: then it is deleted first, in order",
         ),
+        Refusal::Guarded(_) => {
+            Some("take `deletion_protection.enabled` out of its `attributes` if you mean it")
+        }
+        Refusal::Broken { .. } => {
+            Some("leave `--no-repair` out: then it is put back first and goes in its turn")
+        }
         Refusal::Unsearched { .. } => Some(
             "the credentials must be able to list Gateways, routes, Ingresses and Services in that cluster",
         ),

@@ -332,13 +332,20 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
     if work.kind.shape().role == Role::Local {
         return Ok(());
     }
+    if work.step.sweeps {
+        return sweep(work, None).await;
+    }
     let id = match (&work.step.id, &work.step.resume) {
         (Some(id), _) => id.clone(),
         (None, Some(open)) => match made_before(work, &open.spec).await? {
             Some(found) => found.id,
             None => return Ok(()),
         },
-        (None, None) => return Ok(()),
+        // What was put back in this run is found by its name or tags.
+        (None, None) => match work.find(&work.spec, None).await? {
+            Some(found) if work.is_ours(&found) => found.id,
+            Some(_) | None => return Ok(()),
+        },
     };
     let mut outputs = None;
     let mut leaving = false;
@@ -375,13 +382,30 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
             Err(error) => return Err(error),
         }
     }
+    sweep(work, outputs.as_ref()).await
+}
+
+/// Waits until nothing is left of what it made, and takes away by its tags what nobody else takes away: of a step that
+/// sweeps at once, else what is still there a while after it went itself.
+async fn sweep(work: &Work<'_>, outputs: Option<&Json>) -> CloudResult<()> {
+    let began = work.elapsed();
     loop {
-        let left = match work.kind.remains(&work.cx, &work.spec, outputs.as_ref()).await {
+        let left = match work.kind.remains(&work.cx, &work.spec, outputs).await {
             Err(error) if passes(&error) => vec![error.to_string()],
             answer => answer?,
         };
         if left.is_empty() {
             return Ok(());
+        }
+        if work.step.sweeps || work.elapsed() - began > SETTLE {
+            let place = work.limits.place(work.kind.shape().service).await;
+            let answer = work.kind.sweep(&work.cx, &work.spec).await;
+            drop(place);
+            match answer {
+                Ok(()) => {}
+                Err(error) if passes(&error) || error.sort == ErrorSort::NotFound => {}
+                Err(error) => return Err(error),
+            }
         }
         work.wait(&format!("{} to go", left.join(", "))).await?;
     }

@@ -43,7 +43,7 @@ impl Kind for BalancedObject {
 
     async fn remains(&self, cx: &Cx, spec: &Spec, _: Option<&Outputs>) -> CloudResult<Vec<String>> {
         // Ingresses that share a load balancer are named by their group in its tags: it stays for the others.
-        balancing::left(cx, spec, STACKS, &balancing::stack_of(spec)).await
+        balancing::left(cx, spec, STACKS).await
     }
 }
 

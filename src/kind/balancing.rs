@@ -1,18 +1,20 @@
-//! What the load balancer controller made for an object, by its tags: for the kinds that wait until it is gone. Not a
-//! kind.
+//! What the load balancer controller made for an object, by its tags: for waiting until it is gone, and for taking it
+//! away when no controller does. Not a kind.
 //!
 //! Everything carries `elbv2.k8s.aws/cluster`, the name of the cluster, and a tag that names the object. The tags do
 //! not tell the region, but each region is asked for its own.
 
-use aws_sdk_elasticloadbalancingv2::types::TagDescription;
+use aws_sdk_elasticloadbalancingv2::types::{LoadBalancerAttribute, TagDescription};
 use serde_json::{Value as Json, json};
 
 use super::manifest::Spec;
 use crate::cloud::ec2::filter;
-use crate::cloud::{Clients, CloudResult, ClusterRef, Cx, ErrorSort, Named};
+use crate::cloud::{Absent, Clients, CloudResult, ClusterRef, Cx, ErrorSort, Named};
 
 /// The tag with the name of the cluster.
 const CLUSTER: &str = "elbv2.k8s.aws/cluster";
+/// The tag of the security group that all load balancers of a cluster share.
+const SHARED: (&str, &str) = ("elbv2.k8s.aws/resource", "backend-sg");
 
 /// The clients of the place that the cluster is in.
 pub(super) fn clients(cx: &Cx, spec: &Spec) -> Clients {
@@ -26,47 +28,111 @@ pub(super) fn stack_of(spec: &Spec) -> String {
 }
 
 /// What is there of an object: load balancers, target groups and security groups that carry one of these tags.
-pub(super) async fn left(cx: &Cx, spec: &Spec, keys: &[&str], stack: &str) -> CloudResult<Vec<String>> {
-    // The name that the controllers tag things with; a cluster by kubeconfig does not tell it.
-    let ClusterRef::Eks { eks, .. } = &spec.cluster else { return Ok(Vec::new()) };
-    let marks = Marks { cluster: eks, stack, keys };
+pub(super) async fn left(cx: &Cx, spec: &Spec, keys: &[&str]) -> CloudResult<Vec<String>> {
+    Ok(traces(cx, spec, keys).await?.iter().map(Trace::words).collect())
+}
+
+/// Takes it away as far as that can be done now: load balancers, then target groups and security groups. With the last
+/// load balancer of the cluster goes the security group that they shared.
+pub(super) async fn sweep(cx: &Cx, spec: &Spec, keys: &[&str]) -> CloudResult<()> {
     let clients = clients(cx, spec);
-    let mut left = load_balancing(&clients, &marks).await?;
-    left.extend(security_groups(&clients, &marks).await?);
-    Ok(left)
+    let traces = traces(cx, spec, keys).await?;
+    let balancers: Vec<&Trace> = traces.iter().filter(|trace| trace.sort == Sort::Balancer).collect();
+    if !balancers.is_empty() {
+        for one in balancers {
+            remove_balancer(&clients, &one.id).await?;
+        }
+        return Ok(());
+    }
+    for one in &traces {
+        match one.sort {
+            Sort::Balancer | Sort::Going => {}
+            Sort::Targets => {
+                let asked = clients.elb.delete_target_group().target_group_arn(&one.id).send().await;
+                asked.named("ELBv2.DeleteTargetGroup").or_absent()?;
+            }
+            Sort::Group => {
+                let params = json!({ "GroupId": one.id });
+                clients.ec2.call("DeleteSecurityGroup", params).await.or_absent()?;
+            }
+        }
+    }
+    Ok(())
 }
 
-/// The tags that mark what was made for an object.
-struct Marks<'a> {
-    cluster: &'a str,
-    stack: &'a str,
-    keys: &'a [&'a str],
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Balancer,
+    Targets,
+    Group,
+    Going,
 }
 
-impl Marks<'_> {
-    fn fit(&self, tags: &TagDescription) -> bool {
-        let has = |key: &str, value: &str| {
-            tags.tags().iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
-        };
-        has(CLUSTER, self.cluster) && self.keys.iter().any(|key| has(key, self.stack))
+/// One thing that is there: a load balancer or target group by its ARN, a security group by its id.
+struct Trace {
+    sort: Sort,
+    id: String,
+}
+
+impl Trace {
+    fn group(group: &Json) -> Self {
+        Self { sort: Sort::Group, id: group["groupId"].as_str().unwrap_or_default().to_owned() }
+    }
+
+    fn words(&self) -> String {
+        let name = self.id.rsplit_once(':').map_or(self.id.as_str(), |(_, name)| name);
+        match self.sort {
+            Sort::Balancer => format!("load balancer {name}"),
+            Sort::Targets => format!("target group {name}"),
+            Sort::Group => format!("security group {name}"),
+            Sort::Going => "something that is just going".to_owned(),
+        }
     }
 }
 
-/// Load balancers and target groups that still carry the marks.
-async fn load_balancing(clients: &Clients, marks: &Marks<'_>) -> CloudResult<Vec<String>> {
+async fn traces(cx: &Cx, spec: &Spec, keys: &[&str]) -> CloudResult<Vec<Trace>> {
+    // The name that the controllers tag things with; a cluster by kubeconfig does not tell it.
+    let ClusterRef::Eks { eks, .. } = &spec.cluster else { return Ok(Vec::new()) };
+    let stack = stack_of(spec);
+    let clients = clients(cx, spec);
+    let is_own = |tags: &TagDescription| keys.iter().any(|key| has(tags, key, &stack));
+    let (mut own, others) = load_balancing(&clients, eks, is_own).await?;
+    let groups = groups_of(&clients, eks).await?;
+    let (shared, fronts): (Vec<&Json>, Vec<&Json>) =
+        groups.iter().partition(|group| is_tagged(group, SHARED.0, SHARED.1));
+    let is_own = |group: &&&Json| keys.iter().any(|key| is_tagged(group, key, &stack));
+    own.extend(fronts.iter().filter(is_own).map(|group| Trace::group(group)));
+    // The security group that all load balancers of the cluster share goes with the last of them: a controller that
+    // was restarted in between forgets it. Whatever is being made has a group of its own or a target group by then.
+    if own.is_empty() && fronts.is_empty() && others == 0 {
+        own.extend(shared.into_iter().map(Trace::group));
+    }
+    Ok(own)
+}
+
+fn has(tags: &TagDescription, key: &str, value: &str) -> bool {
+    tags.tags().iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
+}
+
+/// Load balancers and target groups of a cluster: those that are meant, and how many others there are.
+async fn load_balancing(
+    clients: &Clients,
+    cluster: &str,
+    is_own: impl Fn(&TagDescription) -> bool,
+) -> CloudResult<(Vec<Trace>, usize)> {
     let elb = &clients.elb;
-    let mut arns: Vec<(String, &str)> = Vec::new();
+    let mut arns: Vec<(String, Sort)> = Vec::new();
     let mut pages = elb.describe_load_balancers().into_paginator().items().send();
     while let Some(one) = pages.next().await {
         let one = one.named("ELBv2.DescribeLoadBalancers")?;
-        arns.extend(one.load_balancer_arn().map(|arn| (arn.to_owned(), "load balancer")));
+        arns.extend(one.load_balancer_arn().map(|arn| (arn.to_owned(), Sort::Balancer)));
     }
     let mut pages = elb.describe_target_groups().into_paginator().items().send();
     while let Some(one) = pages.next().await {
         let one = one.named("ELBv2.DescribeTargetGroups")?;
-        arns.extend(one.target_group_arn().map(|arn| (arn.to_owned(), "target group")));
+        arns.extend(one.target_group_arn().map(|arn| (arn.to_owned(), Sort::Targets)));
     }
-    let mut left = Vec::new();
+    let (mut own, mut others) = (Vec::new(), 0);
     for some in arns.chunks(20) {
         let asked = some.iter().map(|(arn, _)| arn.clone()).collect();
         let answer =
@@ -74,30 +140,43 @@ async fn load_balancing(clients: &Clients, marks: &Marks<'_>) -> CloudResult<Vec
         let answer = match answer {
             // One of them went in between: the next look tells.
             Err(error) if error.sort == ErrorSort::NotFound => {
-                left.push("something that is just going".to_owned());
+                own.push(Trace { sort: Sort::Going, id: String::new() });
                 continue;
             }
             other => other?,
         };
-        for tags in answer.tag_descriptions().iter().filter(|tags| marks.fit(tags)) {
+        for tags in answer.tag_descriptions().iter().filter(|tags| has(tags, CLUSTER, cluster)) {
             let arn = tags.resource_arn().unwrap_or_default();
-            let what = some.iter().find(|(known, _)| known == arn).map_or("thing", |(_, what)| what);
-            left.push(format!("{what} {}", arn.rsplit_once(':').map_or(arn, |(_, name)| name)));
+            match some.iter().find(|(known, _)| known == arn) {
+                Some((arn, sort)) if is_own(tags) => own.push(Trace { sort: *sort, id: arn.clone() }),
+                _ => others += 1,
+            }
         }
     }
-    Ok(left)
+    Ok((own, others))
 }
 
-/// Frontend security groups that still carry the marks.
-async fn security_groups(clients: &Clients, marks: &Marks<'_>) -> CloudResult<Vec<String>> {
-    let filters = json!({ "Filter": [filter(&format!("tag:{CLUSTER}"), [marks.cluster])] });
-    let groups = clients.ec2.pages("DescribeSecurityGroups", filters, "securityGroupInfo").await?;
-    let of_stack = |group: &&Json| {
-        let mut tags = group["tagSet"].as_array().into_iter().flatten();
-        tags.any(|tag| marks.keys.iter().any(|key| tag["key"] == *key) && tag["value"] == marks.stack)
-    };
-    let left = groups.iter().filter(of_stack);
-    Ok(left
-        .map(|group| format!("security group {}", group["groupId"].as_str().unwrap_or_default()))
-        .collect())
+/// The security groups that carry the name of the cluster.
+async fn groups_of(clients: &Clients, cluster: &str) -> CloudResult<Vec<Json>> {
+    let filters = json!({ "Filter": [filter(&format!("tag:{CLUSTER}"), [cluster])] });
+    clients.ec2.pages("DescribeSecurityGroups", filters, "securityGroupInfo").await
+}
+
+fn is_tagged(group: &Json, key: &str, value: &str) -> bool {
+    let mut tags = group["tagSet"].as_array().into_iter().flatten();
+    tags.any(|tag| tag["key"] == key && tag["value"] == value)
+}
+
+async fn remove_balancer(clients: &Clients, arn: &str) -> CloudResult<()> {
+    let asked = clients.elb.delete_load_balancer().load_balancer_arn(arn).send().await;
+    match asked.named("ELBv2.DeleteLoadBalancer").or_absent() {
+        // It is protected, and nobody else takes that back any more.
+        Err(error) if error.code.contains("OperationNotPermitted") => {
+            let off =
+                LoadBalancerAttribute::builder().key("deletion_protection.enabled").value("false").build();
+            let asked = clients.elb.modify_load_balancer_attributes().load_balancer_arn(arn).attributes(off);
+            asked.send().await.named("ELBv2.ModifyLoadBalancerAttributes").or_absent().map(drop)
+        }
+        answer => answer.map(drop),
+    }
 }

@@ -44,6 +44,8 @@ pub trait AnyKind: Send + Sync {
         spec: &'a Json,
         outputs: Option<&'a Json>,
     ) -> BoxFuture<'a, CloudResult<Vec<String>>>;
+    /// See `Kind::sweep`.
+    fn sweep<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<()>>;
     /// See `Kind::try_out`.
     fn try_out<'a>(&'a self, cx: &'a Cx, to: &'a Json) -> BoxFuture<'a, CloudResult<Trial>>;
     /// See `Kind::find_many`.
@@ -115,6 +117,10 @@ impl<K: Kind> AnyKind for Erased<K> {
             let outputs = outputs.map(|json| typed::<K, K::Outputs>("outputs", json)).transpose()?;
             self.0.remains(cx, &spec, outputs.as_ref()).await
         })
+    }
+
+    fn sweep<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(async move { self.0.sweep(cx, &typed::<K, _>("spec", spec)?).await })
     }
 
     fn try_out<'a>(&'a self, cx: &'a Cx, to: &'a Json) -> BoxFuture<'a, CloudResult<Trial>> {

@@ -84,7 +84,11 @@ impl Kind for Gateway {
         if outputs.is_some_and(|outputs| outputs.service_network_arn.is_some()) {
             return Ok(Vec::new());
         }
-        balancing::left(cx, spec, STACKS, &balancing::stack_of(spec)).await
+        balancing::left(cx, spec, STACKS).await
+    }
+
+    async fn sweep(&self, cx: &Cx, spec: &Spec) -> CloudResult<()> {
+        balancing::sweep(cx, spec, STACKS).await
     }
 }
 

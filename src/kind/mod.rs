@@ -25,6 +25,7 @@ mod iam_role;
 mod internet_gateway;
 mod kube_object;
 mod lattice_service_network;
+mod lattice_traces;
 mod lattice_vpc_association;
 mod manifest;
 mod nat_gateway;
@@ -148,6 +149,12 @@ pub trait Kind: Send + Sync + 'static {
         _to: &Self::Spec,
     ) -> impl Future<Output = CloudResult<Trial<Self::Spec>>> + Send {
         async { Ok(Trial::Untried("nobody can be asked".to_owned())) }
+    }
+
+    /// Takes away, by its tags, what it made and what `remains` tells of, when no controller does that any more. Goes
+    /// as far as it can at once; the engine calls it again until nothing remains.
+    fn sweep(&self, _cx: &Cx, _spec: &Self::Spec) -> impl Future<Output = CloudResult<()>> + Send {
+        async { Ok(()) }
     }
 
     /// Looks for many of one place at once, by id, where the cloud has a call for that. `None`: it has none.

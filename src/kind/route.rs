@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::manifest::{self, Live, Spec, condition, words};
-use super::{Found, FoundOf, Kind, Readiness, Trial, trial};
-use crate::cloud::{Absent, Clients, CloudResult, ClusterRef, Cx, Named};
+use super::{Found, FoundOf, Kind, Readiness, Trial, lattice_traces, trial};
+use crate::cloud::{Absent, Clients, CloudResult, Cx, Named};
 use crate::shape::{Shape, Timing};
 
 /// The kind.
@@ -72,18 +72,13 @@ impl Kind for Route {
         manifest::delete(cx, spec).await
     }
 
-    async fn remains(&self, cx: &Cx, spec: &Spec, outputs: Option<&Outputs>) -> CloudResult<Vec<String>> {
-        let Some(arn) = outputs.and_then(|outputs| outputs.service_arn.as_deref()) else {
-            return Ok(Vec::new());
-        };
+    async fn remains(&self, cx: &Cx, spec: &Spec, _: Option<&Outputs>) -> CloudResult<Vec<String>> {
+        Ok(lattice_traces::find(&clients(cx, spec), spec).await?.words())
+    }
+
+    async fn sweep(&self, cx: &Cx, spec: &Spec) -> CloudResult<()> {
         let clients = clients(cx, spec);
-        let mut left = Vec::new();
-        let service = clients.lattice.get_service().service_identifier(arn).send().await;
-        if service.named("VPC Lattice.GetService").or_absent()?.is_some() {
-            left.push(format!("Lattice service {}", arn.rsplit('/').next().unwrap_or(arn)));
-        }
-        left.extend(target_groups(&clients, spec).await?);
-        Ok(left)
+        lattice_traces::sweep(&clients, &lattice_traces::find(&clients, spec).await?).await
     }
 }
 
@@ -155,34 +150,6 @@ async fn zone(clients: &Clients, arn: &str) -> CloudResult<Option<String>> {
     let found = answer.named("VPC Lattice.GetService").or_absent()?;
     let entry = found.as_ref().and_then(|service| service.dns_entry());
     Ok(entry.and_then(|entry| entry.hosted_zone_id().map(str::to_owned)))
-}
-
-/// The target groups that the Lattice controller made for the route and that are still there, by their tags.
-async fn target_groups(clients: &Clients, spec: &Spec) -> CloudResult<Vec<String>> {
-    let ClusterRef::Eks { eks, .. } = &spec.cluster else { return Ok(Vec::new()) };
-    let text = |name: &str| spec.manifest["metadata"][name].as_str().unwrap_or("default").to_owned();
-    let marks =
-        [("ClusterName", eks.clone()), ("RouteName", text("name")), ("RouteNamespace", text("namespace"))];
-    let mut left = Vec::new();
-    let mut pages = clients.lattice.list_target_groups().into_paginator().items().send();
-    while let Some(group) = pages.next().await {
-        let group = group.named("VPC Lattice.ListTargetGroups")?;
-        let Some(arn) = group.arn().filter(|_| group.name().is_some_and(|name| name.starts_with("k8s-")))
-        else {
-            continue;
-        };
-        let answer = clients.lattice.list_tags_for_resource().resource_arn(arn).send().await;
-        let Some(answer) = answer.named("VPC Lattice.ListTagsForResource").or_absent()? else { continue };
-        let tags = answer.tags();
-        let has = |(name, value): &(&str, String)| {
-            let key = format!("application-networking.k8s.aws/{name}");
-            tags.and_then(|tags| tags.get(&key)) == Some(value)
-        };
-        if marks.iter().all(has) {
-            left.push(format!("Lattice target group {}", group.name().unwrap_or(arn)));
-        }
-    }
-    Ok(left)
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! What happens to each resource, and why. Dependencies are decided first, because what happens to them matters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
 use super::moves::Moves;
 use super::scope::Scope;
-use super::{Intent, Leave, Refusal, guests, twin};
+use super::{Intent, Leave, Refusal, guests, lost, repair, twin};
 use crate::address::Address;
 use crate::change::{FieldChange, Reason, Verb};
 use crate::diff;
@@ -59,6 +59,12 @@ pub(super) struct Decided {
     pub(super) outputs: BTreeMap<String, Value>,
     /// What is deleted though it is somebody else's.
     pub(super) guests: BTreeMap<Address, guests::Included>,
+    /// What is put back, or changed once more, before it goes.
+    pub(super) repairs: BTreeMap<Address, repair::Repair>,
+    /// What nobody looks after any more: what it made is removed by its tags.
+    pub(super) sweeps: BTreeSet<Address>,
+    /// What is put right before what it serves goes.
+    pub(super) first: BTreeSet<Address>,
     /// Outputs that are known now and stay as they are.
     known: BTreeMap<Address, Json>,
     pub(super) refusals: Vec<Refusal>,
@@ -103,6 +109,7 @@ pub(super) fn decide(given: &Given<'_>) -> Result<Decided, Vec<Refusal>> {
     }
     protect(given, &mut decided);
     guests::decide(given, &mut decided);
+    repair::decide(given, &mut decided);
     if decided.refusals.is_empty() { Ok(decided) } else { Err(decided.refusals) }
 }
 
@@ -488,6 +495,16 @@ fn unwanted(given: &Given<'_>, decided: &mut Decided, address: &Address, record:
     let role = given.shapes.get(record.kind.as_str()).map_or(Role::Managed, |shape| shape.role);
     let seen = given.live.found.get(address);
     let mut decision = Decision { verb: Verb::Delete, ..forget(record, reason) };
+    if let Some(why) = lost::why(given, record, seen) {
+        decision.reason = Reason::Lost { why };
+        if leaves(given.shapes, record) {
+            decision.notes = goes_with_it(record, seen);
+            decided.sweeps.insert(address.clone());
+        } else {
+            decision.verb = Verb::Forget;
+        }
+        return decided.note(address, decision);
+    }
     match seen {
         Some(Seen::Unreadable(error)) if role == Role::Managed => {
             let (address, error) = (address.clone(), error.clone());
@@ -505,7 +522,30 @@ fn unwanted(given: &Given<'_>, decided: &mut Decided, address: &Address, record:
             decision.id = record.current.as_ref().map(|object| object.id.clone());
         }
     }
+    decision.notes = goes_with_it(record, seen);
     decided.note(address, decision);
+}
+
+/// What a controller made of it, and what goes with it.
+fn goes_with_it(record: &Record, seen: Option<&Seen>) -> Vec<String> {
+    let live = match seen {
+        Some(Seen::Found(found)) => Some(&found.outputs),
+        _ => None,
+    };
+    let recorded = record.current.as_ref().map(|object| &object.outputs);
+    let told = |field: &str| {
+        let text = |outputs: &Json| outputs[field].as_str().map(str::to_owned);
+        live.and_then(text).or_else(|| recorded.and_then(text))
+    };
+    let name = |arn: &str, after: &str| arn.rsplit_once(after).map_or(arn, |(_, name)| name).to_owned();
+    let balancer = told("load_balancer_arn").map(|arn| {
+        let name = name(&arn, ":loadbalancer/");
+        format!("deletes load balancer {name} with its target groups and security groups")
+    });
+    let service = told("service_arn").map(|arn| {
+        format!("deletes Lattice service {} with its listeners and target groups", name(&arn, "/"))
+    });
+    balancer.into_iter().chain(service).collect()
 }
 
 /// Whether what is not found will not turn up later: nothing of it is open.

@@ -24,6 +24,11 @@ pub(super) struct Included {
 }
 
 impl Included {
+    /// What it cannot do without.
+    pub(super) fn edges(&self) -> &[Edge] {
+        &self.edges
+    }
+
     pub(super) fn step(&self, address: &Address, decision: &Decision) -> Step {
         Step {
             address: address.clone(),
@@ -40,6 +45,7 @@ impl Included {
             needs: BTreeSet::new(),
             timeout: None,
             deposed: false,
+            sweeps: false,
         }
     }
 }
@@ -50,12 +56,22 @@ pub(super) fn shaken(given: &Given<'_>, decided: &Decided) -> Vec<(Json, Place)>
     for (address, decision) in &decided.by_address {
         let Some(record) = given.state.records.get(address).filter(|_| goes(decision.verb)) else { continue };
         if let Some(cluster) = ground(record)
+            && !is_lost(given, decided, &cluster)
             && !clusters.iter().any(|(known, _)| *known == cluster)
         {
             clusters.push((cluster, record.place.clone()));
         }
     }
     clusters
+}
+
+/// Whether nobody can be asked in a cluster any more.
+fn is_lost(given: &Given<'_>, decided: &Decided, cluster: &Json) -> bool {
+    decided.by_address.iter().any(|(address, decision)| {
+        let record = given.state.records.get(address);
+        matches!(decision.reason, Reason::Lost { .. })
+            && record.and_then(spec).is_some_and(|spec| spec["cluster"] == *cluster)
+    })
 }
 
 fn goes(verb: Verb) -> bool {

@@ -2,13 +2,16 @@
 //!
 //! Execution chooses nothing; everything it needs is in the steps. What happens to each resource is decided in
 //! `decide`, what goes on under another address in `moves`, in which order in `order`, and what is left alone for the
-//! sake of targets in `scope`. What others have where something is taken away is in `guests`. How a plan is kept in a
-//! file is in `saved`.
+//! sake of targets in `scope`. What others have where something is taken away is in `guests`, what has to be put back
+//! before that in `repair`, and what becomes of that which was in a cluster that is gone in `lost`. How a plan is kept in
+//! a file is in `saved`.
 
 mod decide;
 mod guests;
+mod lost;
 pub mod moves;
 mod order;
+mod repair;
 pub mod saved;
 mod scope;
 mod twin;
@@ -53,6 +56,8 @@ pub enum Intent {
 pub struct Leave {
     /// Delete what others have and what cannot live without what goes.
     pub include_foreign: bool,
+    /// Put nothing back that is broken and needed for a teardown: refuse.
+    pub no_repair: bool,
 }
 
 /// What is to be done.
@@ -124,6 +129,9 @@ pub struct Step {
     pub timeout: Option<Duration>,
     /// For a delete: it is an earlier object of a replaced resource, not the current one.
     pub deposed: bool,
+    /// For a delete: nobody looks after it any more; what it made is found by its tags and removed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sweeps: bool,
 }
 
 /// What becomes of the recorded object when a step creates another one.
@@ -174,6 +182,19 @@ pub enum Refusal {
         /// Whether another stack made it: only that stack deletes it.
         anothers: bool,
     },
+    /// What a teardown needs is broken, and is not to be put back.
+    #[error("{address}: {title} is gone or changed, and {served} cannot go without it")]
+    Broken {
+        /// Which.
+        address: Address,
+        /// Its kind for people.
+        title: &'static str,
+        /// What needs it, in words.
+        served: String,
+    },
+    /// The file says that the load balancer of a Gateway must not be deleted, and its Gateway is made anew.
+    #[error("{0}: its load balancer is protected from being deleted, and this plan would replace it")]
+    Guarded(Address),
     /// What others have in a cluster could not be looked for.
     #[error("what others have in {cluster} cannot be told: {error}")]
     Unsearched {

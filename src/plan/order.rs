@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::{Decided, Decision, Given};
+use super::lost;
 use super::{Old, Refusal, Step};
 use crate::address::Address;
 use crate::change::{Action, Change, Reason, Verb};
@@ -20,6 +21,8 @@ const SHOWN: usize = 3;
 /// One end of a resource: what it was, or what it becomes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
+    /// What it is once more before it goes.
+    Repaired(Address),
     Old(Address),
     New(Address),
     /// An object of an earlier, unfinished replacement.
@@ -31,6 +34,10 @@ pub(super) fn order(given: &Given<'_>, decided: &Decided) -> Result<(Vec<Step>, 
     let mut steps = BTreeMap::new();
     for (address, decision) in &decided.by_address {
         add_steps(given, decided, &mut steps, address, decision);
+    }
+    for (address, repair) in &decided.repairs {
+        let record = given.state.records.get(address);
+        steps.extend(record.map(|record| (End::Repaired(address.clone()), repair.step(address, record))));
     }
     add_deposed(given, &mut steps);
     let (needs, sorted) = best(given, decided, &steps)?;
@@ -90,6 +97,7 @@ fn add_steps(
         let deposed = decision.verb == Verb::ReplaceCreateFirst;
         let mut step = old_step(address, record, record.current.as_ref(), action, decision);
         (step.id, step.deposed) = (decision.id.clone(), deposed);
+        step.sweeps = decided.sweeps.contains(address);
         step.timeout = given.graph.resources.get(address).and_then(|resource| resource.lifecycle.timeouts[2]);
         steps.insert(End::Old(address.clone()), step);
     }
@@ -127,6 +135,7 @@ fn add_steps(
                 needs: BTreeSet::new(),
                 timeout: if creates { timeouts[0] } else { timeouts[1] },
                 deposed: false,
+                sweeps: false,
             },
         );
     }
@@ -154,6 +163,7 @@ fn old_step(
         needs: BTreeSet::new(),
         timeout: None,
         deposed: false,
+        sweeps: false,
     }
 }
 
@@ -207,14 +217,35 @@ fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>, wish
         }
     }
     for (end, step) in steps {
-        if let End::New(_) = end {
-            continue;
+        match end {
+            End::New(_) => continue,
+            End::Repaired(address) => {
+                step.edges.iter().for_each(|edge| before(&End::Repaired(edge.to.clone()), end));
+                before(end, &End::Old(address.clone()));
+                continue;
+            }
+            End::Old(address) if step.sweeps => {
+                // Nothing of the cluster may make it again: it comes after the cluster, and before what that stood on.
+                for edge in lost::around(given, address) {
+                    match edge {
+                        lost::Around::Inner(to) => before(&End::Old(to), end),
+                        lost::Around::Outer(to) => before(end, &End::Old(to)),
+                    }
+                }
+                continue;
+            }
+            End::Old(_) | End::Deposed(..) => {}
         }
         // The old one of two outlives the update of what both need.
         let outlives =
             decided.by_address.get(&step.address).is_some_and(|d| d.verb == Verb::ReplaceCreateFirst);
         for edge in &step.edges {
+            before(&End::Repaired(edge.to.clone()), end);
             before(end, &End::Old(edge.to.clone()));
+            if wishes >= Wishes::TurnAway && decided.first.contains(&edge.to) {
+                before(&End::New(edge.to.clone()), end);
+                continue;
+            }
             for object in given.state.records.get(&edge.to).into_iter().flat_map(|record| &record.deposed) {
                 before(end, &End::Deposed(edge.to.clone(), object.id.clone()));
             }
@@ -293,6 +324,7 @@ fn cycle(needs: &Needs) -> Vec<Refusal> {
     let name = |end: &End| match end {
         End::New(address) => address.clone(),
         End::Old(address) | End::Deposed(address, _) => address.part("(old)"),
+        End::Repaired(address) => address.part("(repaired)"),
     };
     let edge = |end: &End| Edge { to: name(end), sort: Sort::Uses };
     let nodes = needs.iter().map(|(end, set)| (name(end), set.iter().map(edge).collect()));
@@ -351,6 +383,10 @@ fn changes(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>) ->
             notes: notes(given, decided, address, decision),
         });
     }
+    for (address, repair) in &decided.repairs {
+        let kind = kind_of(address);
+        changes.push(repair.change(address, &kind, title(&kind)));
+    }
     for (end, step) in steps {
         if let End::Deposed(address, id) = end {
             changes.push(Change {
@@ -364,6 +400,8 @@ fn changes(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>) ->
             });
         }
     }
-    changes.sort_by(|a, b| a.address.cmp(&b.address));
+    // What is done to one address twice is told in the order in which it is done.
+    let first = |change: &Change| !matches!(change.reason, Reason::Repair { .. } | Reason::Unprotect { .. });
+    changes.sort_by(|a, b| a.address.cmp(&b.address).then(first(a).cmp(&first(b))));
     changes
 }

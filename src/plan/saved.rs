@@ -209,6 +209,7 @@ mod tests {
             needs,
             timeout: Some(std::time::Duration::from_secs(90)),
             deposed: false,
+            sweeps: false,
         }
     }
 

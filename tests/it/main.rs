@@ -13,6 +13,7 @@ mod lock;
 mod moves;
 mod order;
 mod remote;
+mod repairs;
 mod rescue;
 mod saved;
 mod scripts;

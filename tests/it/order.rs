@@ -1,6 +1,7 @@
 //! What the plans of the example stack promise: the order of the domain, and that an apply does what its plan said.
 
 use std::path::Path;
+use std::time::Duration;
 
 use stack::change::Action;
 use stack::compose::compose;
@@ -129,4 +130,27 @@ async fn b60_lattice_routes_go_before_their_gateway_and_the_gateway_class_last()
         waits(&plan, |one| one == gateway, |one| one == route);
         waits(&plan, |one| one.starts_with(&class), |one| one == gateway);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destroy_takes_no_longer_than_its_longest_chain_of_steps() {
+    let mut world = World::new();
+    let stack = shop();
+    world.up(&stack).await;
+    world.events.clear();
+    let (plan, outcome) = world.destroy(&stack).await;
+    assert!(outcome.is_complete(), "{:#?}", outcome.failed);
+    let mut ends = vec![Duration::ZERO; plan.steps.len()];
+    let took = |at: usize| {
+        world.events.iter().find_map(|event| match event {
+            Event::StepDone { step, took, .. } if *step == at => Some(*took),
+            _ => None,
+        })
+    };
+    for (at, step) in plan.steps.iter().enumerate() {
+        let begins = step.needs.iter().map(|need| ends[*need]).max().unwrap_or_default();
+        ends[at] = begins + took(at).expect("every step is done");
+    }
+    let longest = ends.into_iter().max().expect("there are steps");
+    assert!(outcome.took <= longest.mul_f64(1.05), "{:?} for a chain of {longest:?}", outcome.took);
 }

@@ -6,7 +6,7 @@ use futures::FutureExt;
 use serde_json::json;
 use stack::change::Verb;
 use stack::clock::Clock;
-use stack::cloud::{Access, Cloud, Objects, Settings};
+use stack::cloud::{Access, Cloud, ObjectRef, Objects, Settings};
 use stack::execute::event::{Event, Outcome};
 use stack::execute::{Cancel, Options, execute};
 use stack::graph::Graph;
@@ -73,6 +73,37 @@ impl World {
         let reference = json!({ "eks": cluster, "region": "us-west-2" });
         let reference = serde_json::from_value(reference).expect("a cluster");
         self.cloud(Access::Write).objects(&reference).await.expect("the cluster is reached")
+    }
+
+    /// Deletes an object of a cluster as somebody else does, and takes its finalizers off if that is `forced`.
+    pub async fn somebody_deletes(&self, cluster: &str, object: [&str; 4], forced: bool) {
+        let [api_version, kind, namespace, name] = object.map(str::to_owned);
+        let object = ObjectRef { api_version, kind, namespace, name };
+        let objects = self.objects(cluster).await;
+        objects.delete(&object, None).await.expect("it is asked for");
+        if forced && objects.get(&object).await.expect("it is answered").is_some() {
+            let none = json!({ "metadata": { "finalizers": [] } });
+            let plural = format!("{}s", object.kind.to_lowercase());
+            let path = format!(
+                "/apis/{}/namespaces/{}/{plural}/{}?fieldManager=kubectl",
+                object.api_version, object.namespace, object.name
+            );
+            let request = http::Request::patch(path)
+                .header("content-type", "application/merge-patch+json")
+                .body(none.to_string().into_bytes())
+                .expect("a request");
+            objects.client().request::<serde_json::Value>(request).await.expect("it is patched");
+        }
+    }
+
+    /// Takes something out of the cloud, as if it had never been.
+    pub fn lose(&self, region: &str, table: &str, is_it: impl Fn(&serde_json::Value) -> bool) {
+        let mut world = self.sandbox.world();
+        let of = |key: &Key| key.region == region && key.table == table;
+        let keys: Vec<Key> =
+            world.all().filter(|(key, doc)| of(key) && is_it(doc)).map(|(key, _)| key.clone()).collect();
+        assert!(!keys.is_empty(), "there is such a thing in {table}");
+        keys.iter().for_each(|key| drop(world.remove(key)));
     }
 
     /// Applies an object as somebody else does.

@@ -1,0 +1,167 @@
+//! What is broken when a stack goes down: without it what it served is stuck for good; `stack` puts it back first.
+
+use stack::change::Reason;
+use stack::graph::Graph;
+use stack::plan::{Intent, Leave, Plan, Refusal};
+
+use crate::support::edge::{CLUSTER, edge, raised};
+use crate::support::world::World;
+
+const GATEWAY_API: &str = "gateway.networking.k8s.io/v1";
+const LATTICE: [&str; 4] =
+    ["apps/v1", "Deployment", "aws-application-networking-system", "gateway-api-controller"];
+const BALANCER: [&str; 4] = ["apps/v1", "Deployment", "kube-system", "aws-load-balancer-controller"];
+
+fn destroy() -> Intent {
+    Intent::Destroy { targets: Vec::new() }
+}
+
+/// Whether an object is there.
+async fn is_there(world: &World, kind: &str, name: &str) -> bool {
+    let all = world.objects(CLUSTER).await.everywhere(GATEWAY_API, kind).await.expect("it is answered");
+    all.iter().any(|object| object["metadata"]["name"] == name)
+}
+
+/// The addresses that a plan puts back first.
+fn repaired(plan: &Plan) -> Vec<&str> {
+    let is_it = |reason: &Reason| matches!(reason, Reason::Repair { .. });
+    plan.changes.iter().filter(|change| is_it(&change.reason)).map(|change| change.address.as_str()).collect()
+}
+
+/// Destroys the stack and sees that nothing is left.
+async fn goes(world: &mut World, stack: &Graph, expected: &[&str]) {
+    let plan = world.plan(stack, &destroy()).await.expect("there is a plan");
+    assert_eq!(repaired(&plan), expected);
+    let outcome = world.carry_out(&plan).await;
+    assert!(outcome.is_complete(), "{:#?}", outcome.failed);
+    assert!(world.state().is_empty(), "{:#?}", world.state().records.keys());
+    world.rest(3_700).await;
+    assert_eq!(world.inventory(), World::new().inventory());
+}
+
+#[tokio::test(start_paused = true)]
+async fn b62_without_its_controller_a_route_is_stuck_and_a_destroy_puts_it_back() {
+    let stack = edge(&[]);
+    let mut world = raised(&stack).await;
+    world.somebody_deletes(CLUSTER, LATTICE, false).await;
+    world.somebody_deletes(CLUSTER, BALANCER, false).await;
+    world.somebody_deletes(CLUSTER, [GATEWAY_API, "HTTPRoute", "web", "cart"], false).await;
+    world.somebody_deletes(CLUSTER, [GATEWAY_API, "Gateway", "web", "web"], false).await;
+    world.rest(3_600).await;
+    assert!(is_there(&world, "HTTPRoute", "cart").await && is_there(&world, "Gateway", "web").await, "stuck");
+
+    let refused = world.plan_with(&stack, &destroy(), Leave { no_repair: true, ..Leave::default() }).await;
+    let refused = refused.expect_err("it is not to be put back");
+    assert!(refused.iter().all(|one| matches!(one, Refusal::Broken { .. })), "{refused:#?}");
+    assert_eq!(refused.len(), 2, "{refused:#?}");
+
+    goes(&mut world, &stack, &["controller.alb@edge/deployment", "controller.lattice@edge/deployment"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn b62_a_controller_that_was_scaled_to_nothing_is_started_again() {
+    let stack = edge(&[]);
+    let mut world = raised(&stack).await;
+    let none = serde_json::json!({ "spec": { "replicas": 0 } });
+    let path =
+        "/apis/apps/v1/namespaces/kube-system/deployments/aws-load-balancer-controller?fieldManager=kubectl";
+    let request = http::Request::patch(path)
+        .header("content-type", "application/merge-patch+json")
+        .body(none.to_string().into_bytes())
+        .expect("a request");
+    let objects = world.objects(CLUSTER).await;
+    objects.client().request::<serde_json::Value>(request).await.expect("it is patched");
+    world.rest(60).await;
+    goes(&mut world, &stack, &["controller.alb@edge/deployment"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn b63_roles_identities_classes_and_configurations_are_put_back() {
+    let stack = edge(&[]);
+    let mut world = raised(&stack).await;
+    world.lose("global", "iam/role", |role| role["RoleName"] == "end-edge-alb");
+    world.lose("us-west-2", "eks/pod-identity", |one| one["serviceAccount"] == "gateway-api-controller");
+    world.somebody_deletes(CLUSTER, [GATEWAY_API, "GatewayClass", "", "amazon-vpc-lattice"], false).await;
+    world
+        .somebody_deletes(CLUSTER, ["gateway.k8s.aws/v1", "LoadBalancerConfiguration", "web", "web"], true)
+        .await;
+    world.rest(60).await;
+    let expected = [
+        "controller.alb@edge/role",
+        "controller.lattice@edge/gateway-class.lattice",
+        "controller.lattice@edge/pod-identity",
+        "gateway.web/configuration",
+    ];
+    goes(&mut world, &stack, &expected).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn b63_nodes_that_are_gone_come_back_for_the_last_gateway() {
+    let stack = edge(&[]);
+    let mut world = raised(&stack).await;
+    let place = stack::graph::Place { account: None, region: "us-west-2".into() };
+    let eks = world.cloud(stack::cloud::Access::Write).clients(&place).eks;
+    eks.delete_nodegroup().cluster_name(CLUSTER).nodegroup_name("default").send().await.expect("it is asked");
+    world.rest(1_200).await;
+    goes(&mut world, &stack, &["cluster.edge/nodes.default"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn b61_deletion_protection_is_lifted_first_and_said() {
+    let protected = (
+        "scheme = \"internet-facing\"",
+        "scheme = \"internet-facing\"\nattributes = { \"deletion_protection.enabled\" = \"true\" }",
+    );
+    let stack = edge(&[protected]);
+    let mut world = raised(&stack).await;
+    world.somebody_deletes(CLUSTER, [GATEWAY_API, "Gateway", "web", "web"], false).await;
+    world.rest(3_600).await;
+    assert!(is_there(&world, "Gateway", "web").await, "it is protected");
+    let plan = world.plan(&stack, &destroy()).await.expect("there is a plan");
+    let told = plan.changes.iter().find(|change| matches!(change.reason, Reason::Unprotect { .. }));
+    let told = told.expect("it is told");
+    assert_eq!(told.address.as_str(), "gateway.web/configuration");
+    assert_eq!(told.reason.to_string(), "deletion protection is lifted first, so that gateway.web can go");
+    goes(&mut world, &stack, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn b61_an_up_that_takes_the_gateway_away_lifts_its_protection_too() {
+    let attributes = "attributes = { \"deletion_protection.enabled\" = \"true\" }";
+    let protected =
+        edge(&[("scheme = \"internet-facing\"", &format!("scheme = \"internet-facing\"\n{attributes}"))]);
+    let mut world = raised(&protected).await;
+    let internal = edge(&[("scheme = \"internet-facing\"", "scheme = \"internal\"")]);
+    let (_, outcome) = world.up(&internal).await;
+    assert!(outcome.is_complete(), "{:#?}", outcome.failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn b70_what_a_cluster_made_that_is_gone_is_removed_by_its_tags() {
+    let stack = edge(&[]);
+    let mut world = raised(&stack).await;
+    let place = stack::graph::Place { account: None, region: "us-west-2".into() };
+    let eks = world.cloud(stack::cloud::Access::Write).clients(&place).eks;
+    eks.delete_nodegroup().cluster_name(CLUSTER).nodegroup_name("default").send().await.expect("it is asked");
+    world.rest(1_200).await;
+    eks.delete_cluster().name(CLUSTER).send().await.expect("it is asked");
+    world.rest(1_200).await;
+    let left =
+        |world: &World, table: &str| world.inventory().iter().filter(|one| one.contains(table)).count();
+    assert!(left(&world, "elb/load-balancer") > 0 && left(&world, "lattice/service") > 0, "they leak");
+    let plan = world.plan(&stack, &destroy()).await.expect("there is a plan");
+    let swept: Vec<&str> =
+        plan.steps.iter().filter(|step| step.sweeps).map(|step| step.address.as_str()).collect();
+    assert_eq!(swept.len(), 4, "{swept:#?}");
+    goes(&mut world, &stack, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn b70_a_cluster_that_cannot_be_reached_does_not_block_a_destroy() {
+    let stack = edge(&[]);
+    let mut world = raised(&stack).await;
+    world.lose("us-west-2", "eks/access-entry", |entry| {
+        entry["principalArn"].to_string().contains("Engineer")
+    });
+    goes(&mut world, &stack, &[]).await;
+}
