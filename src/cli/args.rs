@@ -1,5 +1,8 @@
 //! The command line as types, and its help texts. What the verbs do is beside, a file each.
 
+mod state;
+mod sweep;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +11,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::address::Address;
+
 use crate::stack::duration::Limit;
+pub use state::{State, StateVerb};
+pub use sweep::Sweep;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -347,41 +353,6 @@ pub struct Drift {
     pub json: bool,
 }
 
-/// `stack sweep`.
-#[derive(Debug, Args)]
-pub struct Sweep {
-    /// Of which stack.
-    #[command(flatten)]
-    pub of: Option<OfStack>,
-    /// Only look, at everything that the stack could have left
-    #[arg(long, requires = "stack", conflicts_with_all = ["cluster", "yes"])]
-    pub check: bool,
-    /// The EKS name of a cluster that is gone
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "region",
-        conflicts_with = "stack",
-        required_unless_present = "stack"
-    )]
-    pub cluster: Option<String>,
-    /// The region it was in
-    #[arg(long, value_name = "REGION", requires = "cluster")]
-    pub region: Option<String>,
-    /// The VPC it was in: what says that it is of a cluster of the same name elsewhere stays
-    #[arg(long, value_name = "ID", requires = "cluster")]
-    pub vpc: Option<String>,
-    /// A role to assume first, for a cluster in another account
-    #[arg(long, value_name = "ARN", requires = "cluster")]
-    pub role_arn: Option<String>,
-    /// Remove it; without this it is only listed
-    #[arg(long, short)]
-    pub yes: bool,
-    /// One JSON object a line
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// `stack output`.
 #[derive(Debug, Args)]
 pub struct Output {
@@ -415,107 +386,6 @@ pub struct History {
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
-}
-
-/// `stack state`.
-#[derive(Debug, Args)]
-pub struct State {
-    /// What to do with it.
-    #[command(subcommand)]
-    pub what: StateVerb,
-}
-
-/// `stack state …`.
-#[derive(Debug, Subcommand)]
-pub enum StateVerb {
-    /// Move the state, with its history, to another backend
-    #[command(after_help = "\
-What is left at the old place says where the state went, and is refused from then on.
-
-Examples:
-  stack state migrate shop --to s3://our-states/network
-  stack state migrate shop --to state          back into files")]
-    Migrate {
-        /// Of which stack.
-        #[command(flatten)]
-        of: OfStack,
-        /// Where to: a folder, or a URL as `backend` under [state] takes it
-        #[arg(long, value_name = "BACKEND")]
-        to: String,
-    },
-    /// List the addresses of everything that the stack has made
-    List {
-        /// Of which stack.
-        #[command(flatten)]
-        of: OfStack,
-        /// With kinds and ids, one JSON object a line
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show what is recorded of a resource, as JSON
-    #[command(after_help = "Example:\n  stack state show shop cluster.edge")]
-    Show {
-        /// Of which stack.
-        #[command(flatten)]
-        of: OfStack,
-        /// Which resource
-        #[arg(value_parser = Address::parse)]
-        address: Address,
-    },
-    /// Forget a resource and its parts; what there is in the cloud stays there
-    #[command(after_help = "Example:\n  stack state rm shop route.legacy")]
-    Rm {
-        /// Of which stack.
-        #[command(flatten)]
-        of: OfStack,
-        /// Which resource
-        #[arg(value_parser = Address::parse)]
-        address: Address,
-        /// Do not ask
-        #[arg(long, short)]
-        yes: bool,
-    },
-    /// Give a resource and its parts another address; nothing changes in the cloud
-    #[command(after_help = "Example:\n  stack state mv shop gateway.web gateway.shop")]
-    Mv {
-        /// Of which stack.
-        #[command(flatten)]
-        of: OfStack,
-        /// The address that it has
-        #[arg(value_name = "OLD", value_parser = Address::parse)]
-        from: Address,
-        /// The address that it gets
-        #[arg(value_name = "NEW", value_parser = Address::parse)]
-        to: Address,
-    },
-    /// Print the whole state, as JSON
-    #[command(after_help = "Example:\n  stack state pull shop > shop.state.json")]
-    Pull {
-        /// Of which stack.
-        #[command(flatten)]
-        of: OfStack,
-    },
-    /// Take a file as the state: a rescue file, or what `pull` printed
-    ///
-    /// Another lineage, another cloud and an older state are refused.
-    #[command(after_help = "Example:\n  stack state push shop shop.rescue.json")]
-    Push {
-        /// Of which stack.
-        #[command(flatten)]
-        of: OfStack,
-        /// The file; `-` for standard input
-        file: PathBuf,
-        /// Take it even if it is older, or of another lineage or cloud
-        #[arg(long)]
-        force: bool,
-    },
-    /// Tell whether the state is sound, and what in it has no end
-    #[command(after_help = "Ends with 0 if it is sound, with 1 if it is not.")]
-    Check {
-        /// Of which stack.
-        #[command(flatten)]
-        of: OfStack,
-    },
 }
 
 /// `stack kubeconfig`.

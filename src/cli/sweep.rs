@@ -27,12 +27,8 @@ pub(super) fn run(
     environment: &Environment,
     args: &Args,
 ) -> Result<Exit, Failure> {
-    match &args.of {
-        Some(of) if args.check => check(screen, global, environment, of, args.json),
-        Some(of) => Err(Failure::refused("what is to be swept of a stack is not said").hint(format!(
-            "`stack sweep {} --check` looks for leftovers; `--cluster NAME --region R` removes what a cluster left",
-            of.stack
-        ))),
+    match args.of() {
+        Some(of) => check(screen, global, environment, &of, args.json),
         None => of_cluster(screen, global, environment, args),
     }
 }
