@@ -202,6 +202,13 @@ fn a_load_balancer_gets_another_scheme() {
     holds(&served, &served.replace("\"internet-facing\"", "\"internal\""));
 }
 
+#[test]
+fn nodes_of_another_sort_take_their_place_below_a_load_balancer() {
+    let nodes = "capacity = \"spot\", instance_types = [\"m7g.large\"]";
+    let spot = served().replace("instance_types = [\"m7g.large\"]", nodes);
+    holds(&spot, &served());
+}
+
 /// Of each of the tests that are run always.
 const CASES: u32 = 25;
 
