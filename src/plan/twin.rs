@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::decide::Given;
 use crate::address::Address;
+use crate::graph::{Edge, Sort};
 use crate::shape::Shape;
 use crate::value::Value;
 
@@ -32,19 +33,25 @@ pub(super) fn anew(given: &Given<'_>, address: &Address, shape: &Shape, spec: Va
     with(spec, field, &free.unwrap_or(base))
 }
 
-/// The names of all others of the kind, and of what is left of earlier ones of this resource.
+/// The names of all others of the kind in the same place, and of what is left of earlier ones of this resource.
 fn taken(given: &Given<'_>, address: &Address, shape: &Shape, field: &str, first: bool) -> BTreeSet<String> {
     let mut taken = BTreeSet::new();
+    let own = given.graph.resources.get(address).map(|own| outer(&own.edges)).unwrap_or_default();
     let others = given.graph.resources.values().filter(|other| other.kind == shape.kind);
-    taken.extend(
-        others.filter(|other| other.address != *address).filter_map(|other| name(&other.spec, field)),
-    );
-    for (of, record) in given.state.records.iter().filter(|(_, record)| record.kind == shape.kind) {
+    let beside = others.filter(|other| other.address != *address && outer(&other.edges) == own);
+    taken.extend(beside.filter_map(|other| name(&other.spec, field)));
+    let records = given.state.records.iter().filter(|(_, record)| record.kind == shape.kind);
+    for (of, record) in records.filter(|(of, record)| *of == address || outer(&record.edges) == own) {
         let current = record.current.as_ref().filter(|_| first || of != address);
         let objects = record.deposed.iter().chain(current);
         taken.extend(objects.filter_map(|object| object.applied[field].as_str().map(str::to_owned)));
     }
     taken
+}
+
+/// What a thing lives in: names are unique within it.
+fn outer(edges: &[Edge]) -> BTreeSet<&Address> {
+    edges.iter().filter(|edge| edge.sort == Sort::Inside).map(|edge| &edge.to).collect()
 }
 
 fn name(spec: &Value, field: &str) -> Option<String> {
