@@ -29,7 +29,7 @@ Examples:
         /// Of which stack.
         #[command(flatten)]
         of: OfStack,
-        /// Where to: a folder, or a URL as `backend` under [state] takes it
+        /// Where to: a folder, or a URL as `backend` of the stack file takes it
         #[arg(long, value_name = "BACKEND")]
         to: String,
     },
