@@ -1,8 +1,9 @@
 //! The program with its state in a bucket: a served sandbox's S3, runs beside each other, runs that stand still.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Child, Output, Stdio};
+use std::process::{Child, ChildStderr, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,19 @@ fn child(served: &Served, words: &[&str]) -> Child {
     let mut program = program(served.folder());
     program.env_clear().env("HOME", "/nowhere").envs(&served.environment).args(words);
     program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
+}
+
+/// Waits until a run has said this on standard error. What it said, and where it goes on.
+async fn heard(run: &mut Child, word: &'static str) -> (BufReader<ChildStderr>, String) {
+    let mut status = BufReader::new(run.stderr.take().expect("is piped"));
+    let listens = move || {
+        let mut said = String::new();
+        while !said.contains(word) {
+            assert!(status.read_line(&mut said).expect("it speaks") > 0, "it ended: {said}");
+        }
+        (status, said)
+    };
+    tokio::task::spawn_blocking(listens).await.expect("it is heard")
 }
 
 fn objects(served: &Served) -> Arc<dyn ObjectStore> {
@@ -121,11 +135,11 @@ async fn b29_a_lock_is_waited_for_taken_over_or_taken_away() {
     assert!(up.contains("ann"), "{up}");
 
     let (holder, mut alive) = lock("bob").await;
-    let waits = child(&served, &["up", "small", "--yes", "--lock-timeout", "5m"]);
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut waits = child(&served, &["up", "small", "--yes", "--lock-timeout", "5m"]);
+    let (mut status, mut waited) = heard(&mut waits, "bob").await;
     alive.release().await;
-    let waited = ends(0, &waits.wait_with_output().expect("it ends"));
-    assert!(waited.contains("bob"), "{waited}");
+    status.read_to_string(&mut waited).expect("it speaks");
+    ends(0, &waits.wait_with_output().expect("it ends"));
     assert!(waited.contains(&holder.id), "{waited}");
 
     let (holder, mut alive) = lock("carl").await;
