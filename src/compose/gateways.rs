@@ -104,8 +104,11 @@ fn load_balancer(draft: &mut Draft<'_>, post: &Post<'_>) {
     let attributes = gateway.attributes.iter().map(|(key, value)| json!({ "key": key, "value": value }));
     let listeners = listener_configurations(draft, gateway);
     let tags = &draft.stack.head.tags;
+    let named = |id: Value| json!({ "identifier": id });
+    let subnets = draft.landings(&post.site.key, scheme(gateway));
     let spec = json!({
-        "scheme": scheme(gateway),
+        "scheme": scheme_name(gateway),
+        "loadBalancerSubnets": subnets.map(|ids| ids.into_iter().map(named).collect::<Vec<_>>()),
         "listenerConfigurations": (!listeners.is_empty()).then_some(listeners),
         "loadBalancerAttributes": (!gateway.attributes.is_empty()).then(|| attributes.collect::<Vec<_>>()),
         "defaultTargetGroupConfiguration": { "name": post.name },
@@ -122,8 +125,12 @@ fn load_balancer(draft: &mut Draft<'_>, post: &Post<'_>) {
     draft.add(made);
 }
 
-fn scheme(gateway: &Gateway) -> &'static str {
-    match gateway.scheme.unwrap_or(Scheme::Internal) {
+fn scheme(gateway: &Gateway) -> Scheme {
+    gateway.scheme.unwrap_or(Scheme::Internal)
+}
+
+fn scheme_name(gateway: &Gateway) -> &'static str {
+    match scheme(gateway) {
         Scheme::InternetFacing => "internet-facing",
         Scheme::Internal => "internal",
     }
@@ -208,7 +215,7 @@ fn object(draft: &Draft<'_>, post: &Post<'_>, infrastructure: Option<Json>) -> R
     let listeners: Vec<Json> =
         post.gateway.listeners.iter().map(|one| listener(draft, post.gateway.class, one, from)).collect();
     // With another scheme it is another load balancer: the Gateway itself must tell it.
-    let annotations = infrastructure.is_some().then(|| json!({ "stack/scheme": scheme(post.gateway) }));
+    let annotations = infrastructure.is_some().then(|| json!({ "stack/scheme": scheme_name(post.gateway) }));
     let manifest = json!({
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "Gateway",
@@ -261,7 +268,22 @@ mod tests {
     use serde_json::json;
 
     use crate::compose::testing::{addresses, composed, example, refers, spec};
-    use crate::stack::model::{Listener, Protocol};
+    use crate::stack::model::{Listener, Protocol, Stack};
+
+    #[test]
+    fn a_load_balancer_is_told_the_subnets_of_a_network_made_here() {
+        let subnets = |stack: &Stack| {
+            let configuration = spec(&composed(stack), "gateway.shop/configuration");
+            configuration["manifest"]["spec"]["loadBalancerSubnets"].clone()
+        };
+        let mut shop = example("shop.toml");
+        let told = subnets(&shop);
+        assert_eq!(told.as_array().map(Vec::len), Some(3));
+        assert!(refers(&told[2]["identifier"], "network.edge/subnet.public-3", "subnet_id"));
+        let edge = &mut shop.networks["edge"];
+        (edge.vpc_id, edge.cidr, edge.zones) = (Some("vpc-1".into()), None, None);
+        assert!(subnets(&shop).is_null());
+    }
 
     #[test]
     fn more_certificates_on_one_port_go_by_name() {

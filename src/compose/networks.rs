@@ -9,7 +9,7 @@ use super::security_groups;
 use super::spec::spec;
 use crate::address::Address;
 use crate::graph::{Place, Resource};
-use crate::stack::model::{Cluster, Nat, Network};
+use crate::stack::model::{Cluster, Nat, Network, Scheme};
 use crate::value::Value;
 
 /// A VPC as other sections see it.
@@ -251,6 +251,18 @@ impl Draft<'_> {
             public_routes: Some(at.part("routes.public")),
             routes,
         }
+    }
+}
+
+impl Draft<'_> {
+    /// The ids of the subnets for the load balancers of a cluster, if its network is made here: left to themselves
+    /// they would spread into every subnet with the tag, one that is about to go too, and keep it from going.
+    pub(super) fn landings(&self, cluster: &str, scheme: Scheme) -> Option<Vec<Value>> {
+        let vpc = self.vpc_of_cluster(cluster)?;
+        let network = self.stack.networks.get(&vpc.key).filter(|network| network.vpc_id.is_none())?;
+        let sort = if scheme == Scheme::InternetFacing { "public" } else { "private" };
+        let subnet = |zone| Address::new("network", &vpc.key).part(&format!("subnet.{sort}-{zone}"));
+        Some((1..=zones(network)).map(|zone| Value::reference(&subnet(zone), "subnet_id")).collect())
     }
 }
 

@@ -209,6 +209,27 @@ fn nodes_of_another_sort_take_their_place_below_a_load_balancer() {
     holds(&spot, &served());
 }
 
+/// Of a stack whose zones have NAT gateways of their own, each of which holds its subnet for a while.
+fn zoned(zones: u8, scheme: &str) -> String {
+    let zones = format!("zones = {zones}\nnat = \"per-zone\"");
+    served().replace("\"internal\"", &format!("\"{scheme}\"")).replace("zones = 2", &zones)
+}
+
+#[test]
+fn a_load_balancer_is_made_anew_while_a_zone_goes() {
+    for scheme in ["internet-facing", "internal"] {
+        let second = zoned(2, scheme).replace("\"alb\"\ncluster", "\"nlb\"\ncluster");
+        holds(&zoned(3, scheme), &second.replace("\"HTTP\"", "\"TCP\""));
+    }
+}
+
+#[test]
+fn a_load_balancer_leaves_the_zone_that_goes() {
+    for scheme in ["internet-facing", "internal"] {
+        holds(&zoned(3, scheme), &zoned(2, scheme));
+    }
+}
+
 /// Of each of the tests that are run always.
 const CASES: u32 = 25;
 
