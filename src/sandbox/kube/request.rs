@@ -158,7 +158,7 @@ pub(super) fn respond(answer: Answer) -> Response<Body> {
         Ok(answer) => answer,
         Err(refusal) => (refusal.code, refusal.status()),
     };
-    let mut response = Response::new(full(json.to_string()));
+    let mut response = Response::new(full(serde_json::to_vec(&json).expect("JSON is written")));
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert("content-type", http::HeaderValue::from_static("application/json"));
     response

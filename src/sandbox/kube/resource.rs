@@ -136,45 +136,42 @@ pub fn find(world: &World, cluster: &Key, group: &str, version: &str, plural: &s
     }
     let key = definitions().key(cluster, "", &format!("{plural}.{group}"));
     let definition = world.get(&key)?;
-    custom(definition).into_iter().find(served)
+    let version = versions(definition).into_iter().find(|one| version.is_empty() || one["name"] == version)?;
+    let schema = Some(version["schema"]["openAPIV3Schema"].clone());
+    Some(Resource { schema, ..row_of(definition, version) })
 }
 
-/// Everything that is served, a row for each version.
+/// Everything that is served, a row for each version, without the schemas.
 pub fn all(world: &World, cluster: &Key) -> Vec<Resource> {
     let mut all: Vec<Resource> = BUILTIN.iter().map(from_row).collect();
     let table = definitions().table(cluster);
     for (_, definition) in world.table(&cluster.account, &cluster.region, &table) {
-        all.extend(custom(definition));
+        all.extend(versions(definition).into_iter().map(|version| row_of(definition, version)));
     }
     all
 }
 
-/// What a CRD defines, a row for each served version, the stored one first. Nothing until it is established.
-pub fn custom(definition: &Doc) -> Vec<Resource> {
-    if !established(definition) {
-        return Vec::new();
-    }
+/// The served versions of a CRD, the stored one first. Nothing until it is established.
+fn versions(definition: &Doc) -> Vec<&Json> {
+    let versions = definition["spec"]["versions"].as_array().filter(|_| established(definition));
+    let mut served: Vec<&Json> =
+        versions.into_iter().flatten().filter(|version| version["served"] == true).collect();
+    served.sort_by_key(|version| version["storage"] != true);
+    served
+}
+
+fn row_of(definition: &Doc, version: &Json) -> Resource {
     let spec = &definition["spec"];
     let text = |json: &Json| json.as_str().unwrap_or_default().to_owned();
-    let versions = spec["versions"].as_array().cloned().unwrap_or_default();
-    let mut found: Vec<(bool, Resource)> = versions
-        .iter()
-        .filter(|version| version["served"] == true)
-        .map(|version| {
-            let resource = Resource {
-                group: text(&spec["group"]),
-                version: text(&version["name"]),
-                kind: text(&spec["names"]["kind"]),
-                plural: text(&spec["names"]["plural"]),
-                namespaced: spec["scope"] == "Namespaced",
-                status: !version["subresources"]["status"].is_null(),
-                schema: Some(version["schema"]["openAPIV3Schema"].clone()),
-            };
-            (version["storage"] == true, resource)
-        })
-        .collect();
-    found.sort_by_key(|(stored, _)| !stored);
-    found.into_iter().map(|(_, resource)| resource).collect()
+    Resource {
+        group: text(&spec["group"]),
+        version: text(&version["name"]),
+        kind: text(&spec["names"]["kind"]),
+        plural: text(&spec["names"]["plural"]),
+        namespaced: spec["scope"] == "Namespaced",
+        status: !version["subresources"]["status"].is_null(),
+        schema: None,
+    }
 }
 
 fn established(definition: &Doc) -> bool {
