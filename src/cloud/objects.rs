@@ -148,6 +148,26 @@ impl Objects {
         self.pages(&format!("/{root}/{}/{}", like.api_version, sort.plural), &like).await
     }
 
+    /// What the events about an object last warned of. `None` if nothing.
+    pub async fn last_warning(&self, object: &ObjectRef, uid: &str) -> CloudResult<Option<String>> {
+        let events = ObjectRef {
+            api_version: "v1".to_owned(),
+            kind: "Event".to_owned(),
+            namespace: object.namespace.clone(),
+            name: String::new(),
+        };
+        let path = self.path(&events).await?;
+        let path = format!("{path}?fieldSelector=involvedObject.uid%3D{uid},type%3DWarning");
+        let mut found = self.send(Method::GET, &path, None, &events).await?;
+        let Json::Array(all) = found["items"].take() else { return Ok(None) };
+        let when = |event: &Json| {
+            let times = [&event["lastTimestamp"], &event["eventTime"], &event["firstTimestamp"]];
+            times.iter().find_map(|time| time.as_str()).unwrap_or_default().to_owned()
+        };
+        let last = all.iter().max_by_key(|event| when(event));
+        Ok(last.and_then(|event| event["message"].as_str()).map(str::to_owned))
+    }
+
     async fn pages(&self, path: &str, like: &ObjectRef) -> CloudResult<Vec<Json>> {
         let (mut items, mut next) = (Vec::new(), String::new());
         loop {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::manifest::{self, Live, Spec, words};
 use super::{Found, FoundOf, Kind, Readiness, Trial, balancing, trial};
-use crate::cloud::{Absent, CloudResult, Cx, Named};
+use crate::cloud::{Absent, CloudResult, Cx, ErrorSort, Named};
 use crate::shape::{Shape, Timing};
 
 /// The kind.
@@ -19,6 +19,9 @@ pub struct Gateway;
 
 /// The tags that name the Gateway on what the load balancer controller made for it.
 const STACKS: &[&str] = &["gateway.k8s.aws.alb/stack", "gateway.k8s.aws.nlb/stack"];
+
+/// How a condition points at the events of its Gateway.
+const SEE_EVENTS: &str = "Check Gateway Events";
 
 /// What a Gateway has once it is programmed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -60,7 +63,10 @@ impl Kind for Gateway {
     async fn find(&self, cx: &Cx, spec: &Spec, _: Option<&str>) -> CloudResult<Option<FoundOf<Self>>> {
         let Some(live) = manifest::find(cx, spec).await? else { return Ok(None) };
         let outputs = outputs(cx, spec, &live).await?;
-        let readiness = live.leaving().unwrap_or_else(|| readiness(&live));
+        let readiness = match live.leaving() {
+            Some(leaving) => leaving,
+            None => explained(cx, spec, &live, readiness(&live)).await?,
+        };
         Ok(Some(Found { id: live.id, spec: live.spec, outputs, readiness, owner: live.owner }))
     }
 
@@ -111,6 +117,23 @@ fn readiness(live: &Live) -> Readiness {
     }
 }
 
+/// The load balancer controller tells in events only what it could not make of a Gateway.
+async fn explained(cx: &Cx, spec: &Spec, live: &Live, readiness: Readiness) -> CloudResult<Readiness> {
+    let Readiness::Pending(why) = &readiness else { return Ok(readiness) };
+    if !why.contains(SEE_EVENTS) {
+        return Ok(readiness);
+    }
+    let warned = cx.objects(&spec.cluster).await?.last_warning(&manifest::object(spec)?, &live.uid()).await;
+    Ok(match warned {
+        Ok(Some(warning)) => Readiness::Pending(format!("it is not accepted: {warning}")),
+        Ok(None) => readiness,
+        Err(error) if error.sort == ErrorSort::Denied => {
+            Readiness::Pending(format!("{why} They cannot be read: {}", error.message))
+        }
+        Err(error) => return Err(error),
+    })
+}
+
 /// What the status says, and the load balancer's zone if there is one.
 async fn outputs(cx: &Cx, spec: &Spec, live: &Live) -> CloudResult<Outputs> {
     let address = live.object["status"]["addresses"][0]["value"].as_str().unwrap_or_default().to_owned();
@@ -145,7 +168,6 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::cloud::ErrorSort;
     use crate::kind::conformance::Yard;
     use crate::kind::{AnyKind, Erased, crd_release::CrdRelease};
     use crate::sandbox::kube;
@@ -191,6 +213,37 @@ mod tests {
         assert_eq!(found.readiness, Readiness::Ready);
         assert_eq!(found.outputs["service_network_arn"], "arn:aws:vpc-lattice:a");
         assert_eq!(found.outputs["address"], "k8s-a.elb.us-west-2.amazonaws.com");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn says_what_its_events_warn_of() {
+        let (yard, spec) = yard().await;
+        let cx = yard.ground.cx("a");
+        let kind = Erased(Gateway);
+        kind.create(&cx, &spec).await.expect("applied");
+        let key = kube::key(&yard.key, "gateway.networking.k8s.io", "gateways", "default", "shop");
+        let refused = json!({ "conditions": [{
+            "type": "Accepted", "status": "False", "reason": "Invalid",
+            "message": "Check Gateway Events for more information.",
+        }]});
+        kube::change_status(&mut yard.ground.sandbox.world(), &yard.key, &key, refused);
+        let seen = async || kind.find(&cx, &spec, None).await.expect("answered").expect("there");
+        let Readiness::Pending(why) = seen().await.readiness else { panic!("it is refused") };
+        assert!(why.ends_with("Check Gateway Events for more information."), "{why}");
+        let uid = seen().await.outputs["uid"].clone();
+        for (name, at, about, message) in
+            [("a", 5, &uid, "no subnets"), ("b", 1, &uid, "no class"), ("c", 9, &json!("other"), "no hope")]
+        {
+            let event = json!({
+                "apiVersion": "v1", "kind": "Event", "type": "Warning", "message": message,
+                "metadata": { "name": name, "namespace": "default" },
+                "involvedObject": { "kind": "Gateway", "name": "shop", "namespace": "default", "uid": about },
+                "lastTimestamp": format!("2026-01-01T00:00:0{at}Z"),
+            });
+            let cluster = serde_json::from_value(yard.cluster.clone()).expect("a cluster");
+            cx.objects(&cluster).await.expect("reached").apply(&event, false).await.expect("made");
+        }
+        assert_eq!(seen().await.readiness, Readiness::Pending("it is not accepted: no subnets".to_owned()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -139,8 +139,20 @@ fn readiness(live: &Live) -> Readiness {
             None => holds(live, "Complete"),
         },
         "CustomResourceDefinition" => holds(live, "Established"),
-        "GatewayClass" => holds(live, "Accepted"),
+        "GatewayClass" => accepted(live),
         _ => Readiness::Ready,
+    }
+}
+
+/// A controller that runs without rights in AWS leaves its class as it was made.
+fn accepted(live: &Live) -> Readiness {
+    match holds(live, "Accepted") {
+        Readiness::Pending(why)
+            if live.condition("Accepted").is_none_or(|one| one["reason"] == "Pending") =>
+        {
+            Readiness::Pending(format!("{why} (is it running, with credentials for AWS? its logs tell)"))
+        }
+        other => other,
     }
 }
 

@@ -9,6 +9,7 @@ mod followed;
 mod formats;
 mod guests;
 mod keeping;
+mod kubeconfigs;
 mod lock;
 mod moves;
 mod order;

@@ -136,7 +136,8 @@ pub fn find(world: &World, cluster: &Key, group: &str, version: &str, plural: &s
     }
     let key = definitions().key(cluster, "", &format!("{plural}.{group}"));
     let definition = world.get(&key)?;
-    let version = versions(definition).into_iter().find(|one| version.is_empty() || one["name"] == version)?;
+    let version =
+        versions(definition).into_iter().find(|one| version.is_empty() || one["name"] == version)?;
     let schema = Some(version["schema"]["openAPIV3Schema"].clone());
     Some(Resource { schema, ..row_of(definition, version) })
 }

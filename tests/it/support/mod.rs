@@ -3,6 +3,7 @@
 pub mod boxes;
 pub mod edge;
 pub mod manifests;
+pub mod mutual;
 pub mod orphans;
 pub mod served;
 pub mod stacks;
