@@ -168,7 +168,8 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::kind::conformance::Yard;
+    use crate::kind::conformance::{Yard, conforms};
+    use crate::kind::lattice_service_network::LatticeServiceNetwork;
     use crate::kind::{AnyKind, Erased, crd_release::CrdRelease};
     use crate::sandbox::kube;
 
@@ -180,6 +181,30 @@ mod tests {
                 { "type": "Programmed", "status": condition, "reason": "Programmed", "message": message, "observedGeneration": 1 },
             ],
         })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn conforms_under_either_controller() {
+        for (class, name) in [("alb", "shop"), ("amazon-vpc-lattice", "core")] {
+            let yard = Yard::controlled().await;
+            let network = json!({ "name": "core", "auth": "NONE" });
+            yard.ground.make(&Erased(LatticeServiceNetwork), "network", &network).await;
+            let of = |ports: &[u16]| {
+                let listener =
+                    |port: &u16| json!({ "name": format!("http-{port}"), "protocol": "HTTP", "port": port });
+                let listeners: Vec<Json> = ports.iter().map(listener).collect();
+                json!({ "cluster": yard.cluster, "manifest": {
+                    "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+                    "metadata": { "name": name, "namespace": "default" },
+                    "spec": { "gatewayClassName": class, "listeners": listeners },
+                }})
+            };
+            conforms(&yard.ground, &Erased(Gateway), &of(&[80]), &of(&[80, 8080])).await;
+            assert_eq!(
+                yard.ground.sandbox.world().table("111122223333", "us-west-2", "elb/load-balancer").count(),
+                0
+            );
+        }
     }
 
     async fn yard() -> (Yard, Json) {

@@ -157,9 +157,38 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::kind::conformance::Yard;
+    use crate::kind::conformance::{Yard, conforms};
+    use crate::kind::gateway::Gateway;
+    use crate::kind::lattice_service_network::LatticeServiceNetwork;
     use crate::kind::{AnyKind, Erased, crd_release::CrdRelease};
     use crate::sandbox::kube;
+
+    #[tokio::test(start_paused = true)]
+    async fn conforms_under_either_controller() {
+        for (class, name) in [("alb", "shop"), ("amazon-vpc-lattice", "core")] {
+            let yard = Yard::controlled().await;
+            yard.ground
+                .make(&Erased(LatticeServiceNetwork), "network", &json!({ "name": "core", "auth": "NONE" }))
+                .await;
+            let gateway = json!({ "cluster": yard.cluster, "manifest": {
+                "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+                "metadata": { "name": name, "namespace": "default" },
+                "spec": { "gatewayClassName": class, "listeners": [{ "name": "http", "protocol": "HTTP", "port": 80 }] },
+            }});
+            yard.ground.make(&Erased(Gateway), "gateway", &gateway).await;
+            let of = |weight: u8| {
+                json!({ "cluster": yard.cluster, "manifest": {
+                    "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+                    "metadata": { "name": "cart", "namespace": "default" },
+                    "spec": {
+                        "parentRefs": [{ "name": name }], "hostnames": ["cart.example.com"],
+                        "rules": [{ "backendRefs": [{ "name": "cart", "port": 80, "weight": weight }] }],
+                    },
+                }})
+            };
+            conforms(&yard.ground, &Erased(Route), &of(9), &of(5)).await;
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn is_ready_when_every_parent_accepted_it_and_resolved_its_references() {

@@ -1,6 +1,8 @@
 //! The harness every kind passes: create, find equals spec, create again, update, find, delete, find nothing,
 //! delete again. Against the embedded cloud, through the real clients, in simulated time.
 
+mod controlled;
+
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value as Json, json};
