@@ -1,5 +1,6 @@
 //! The command line as types, and its help texts. What the verbs do is beside, a file each.
 
+mod rehearse;
 mod state;
 mod sweep;
 
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 use crate::address::Address;
 
 use crate::stack::duration::Limit;
+pub use rehearse::{Rehearse, RehearseVerb, Telling};
 pub use state::{State, StateVerb};
 pub use sweep::Sweep;
 
@@ -134,6 +136,18 @@ Examples:
   stack destroy shop --target route.cart --yes
   stack destroy shop --include-foreign     and what others have in its clusters")]
     Destroy(Destroy),
+    /// Carry a plan out on a copy first: order, duration, what would get stuck, what would be left
+    ///
+    /// The copy is made in an embedded cloud from what is recorded and what is live; the cloud itself is only read. The
+    /// very planner and executor of `up` and `destroy` then work on the copy, in simulated time.
+    #[command(after_help = "\
+Ends as the run on the copy does: with 0 if all goes well, with 1 or 5 if something fails, with 7 if something
+would be left.
+
+Examples:
+  stack rehearse destroy shop
+  stack rehearse up shop --json")]
+    Rehearse(Rehearse),
     /// Tell what was changed in the cloud since the last `up`; only reads
     #[command(after_help = "\
 Ends with 0 if nothing differs, with 4 if something does, with 1 if nothing was

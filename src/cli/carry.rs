@@ -269,7 +269,7 @@ fn tell_end(
     screen.answer(|out| view::summary::write(out, outcome, took, &state.outputs))
 }
 
-fn exit_of(outcome: &Outcome) -> Exit {
+pub(super) fn exit_of(outcome: &Outcome) -> Exit {
     let done = outcome.created + outcome.updated + outcome.deleted + outcome.forgotten;
     match (outcome.interrupted, outcome.is_complete(), done) {
         (true, _, _) => Exit::Interrupted,

@@ -21,6 +21,7 @@ mod lock;
 mod output;
 mod plan;
 mod reach;
+mod rehearse;
 mod relocate;
 mod repair;
 mod rescue;
@@ -75,6 +76,7 @@ fn run(cli: &Cli, environment: &Environment, screen: &Screen) -> Result<Exit, Fa
         Verb::Plan(args) => plan::run(screen, global, environment, args),
         Verb::Up(args) => up::run(screen, global, environment, args),
         Verb::Destroy(args) => destroy::run(screen, global, environment, args),
+        Verb::Rehearse(args) => rehearse::run(screen, global, environment, args),
         Verb::Drift(args) => drift::run(screen, global, environment, args),
         Verb::Sweep(args) => sweep::run(screen, global, environment, args),
         Verb::Output(args) => output::run(screen, global, environment, args),

@@ -206,7 +206,7 @@ fn unusable(error: &CredentialsError, profile: Option<&str>) -> Failure {
 }
 
 /// Credentials for `[accounts]`: their roles, assumed when first needed.
-async fn roles(stack: &Stack, sdk: &SdkConfig) -> BTreeMap<String, SharedCredentialsProvider> {
+pub(super) async fn roles(stack: &Stack, sdk: &SdkConfig) -> BTreeMap<String, SharedCredentialsProvider> {
     let mut roles = BTreeMap::new();
     for (name, account) in &stack.accounts {
         let provider = assume(sdk, &account.role_arn).await;

@@ -11,6 +11,7 @@ mod faults;
 pub mod kube;
 mod log;
 pub mod releases;
+pub mod seed;
 pub mod serve;
 mod times;
 pub mod world;

@@ -26,6 +26,7 @@ use crate::sandbox::world::{ACCOUNT, Doc, Here, Key, World};
 pub use group::make as make_group;
 pub use interface::make as make_interface;
 pub use nat::due as nat_due;
+pub use region::{furnish as furnish_region, lay_vpc};
 pub use rule::put as make_rule;
 
 /// The hook that takes a NAT gateway to its next state.

@@ -91,7 +91,7 @@ pub(super) fn describe_prefix_lists(here: &mut Here<'_>, input: &Json) -> Answer
 }
 
 /// Puts in what every region has, once.
-pub(super) fn furnish(here: &mut Here<'_>) {
+pub fn furnish(here: &mut Here<'_>) {
     if here.list(PREFIX_LISTS.table).is_empty() {
         prefix_lists(here);
         default_vpc(here);
@@ -120,33 +120,48 @@ fn prefix_lists(here: &mut Here<'_>) {
 fn default_vpc(here: &mut Here<'_>) {
     let ours = here.account == ACCOUNT && here.region == "us-west-2";
     let vpc_id = if ours { DEFAULT_VPC.to_owned() } else { known_id(here, "vpc", "vpc") };
-    let mut doc = vpc::document(here, &vpc_id, "172.31.0.0/16", json!([]));
-    doc["isDefault"] = json!(true);
+    let subnets: Vec<String> =
+        zones(&here.region).into_iter().take(3).map(|zone| known_id(here, "subnet", &zone)).collect();
+    lay_vpc(here, &vpc_id, "172.31.0.0/16", &subnets, &[]);
+    here.change(vpc::SORT.table, &vpc_id, |doc| doc["isDefault"] = json!(true));
+    for id in &subnets {
+        here.change(subnet::SORT.table, id, |doc| doc["defaultForAz"] = json!(true));
+    }
+}
+
+/// Puts in a VPC that is there already, with its internet gateway, and with subnets: one a zone, over and over, those
+/// that reach the internet first.
+pub fn lay_vpc(here: &mut Here<'_>, id: &str, range: &str, public: &[String], private: &[String]) {
+    let [main, association, default_group, gateway] =
+        ["rtb", "rtbassoc", "sg", "igw"].map(|prefix| known_id(here, prefix, id));
+    let mut doc = vpc::document(here, id, range, json!([]));
     doc["state"] = json!("available");
     doc["_enableDnsHostnames"] = json!(true);
-    here.put(vpc::SORT.table, &vpc_id, doc);
-    let (table, default_group) = (known_id(here, "rtb", "main"), known_id(here, "sg", "default"));
-    group::put_default(here, &default_group, &vpc_id);
-    let gateway = known_id(here, "igw", "igw");
-    gateway::put(here, &gateway, Some(&vpc_id), json!([]));
-    let association = known_id(here, "rtbassoc", "main");
-    route::put_main(here, &table, &association, &vpc_id, "172.31.0.0/16");
+    here.put(vpc::SORT.table, id, doc);
+    group::put_default(here, &default_group, id);
+    gateway::put(here, &gateway, Some(id), json!([]));
+    route::put_main(here, &main, &association, id, range);
     let out = json!({
         "destinationCidrBlock": "0.0.0.0/0", "gatewayId": gateway, "state": "active", "origin": "CreateRoute",
     });
-    here.change(route::SORT.table, &table, |doc| {
+    here.change(route::SORT.table, &main, |doc| {
         if let Some(routes) = doc["routeSet"].as_array_mut() {
             routes.push(out);
         }
     });
-    for (at, zone) in zones(&here.region).into_iter().take(3).enumerate() {
-        let id = known_id(here, "subnet", &zone);
-        let mut doc =
-            subnet::document(here, &id, &vpc_id, &format!("172.31.{}.0/20", at * 16), &zone, json!([]));
+    let zones = zones(&here.region);
+    let blocks = |net: ipnet::Ipv4Net| net.subnets((net.prefix_len() + 4).min(28)).into_iter().flatten();
+    let mut blocks = range.parse().into_iter().flat_map(blocks);
+    for (at, subnet) in public.iter().chain(private).enumerate() {
+        let block = blocks.next().map(|block| block.to_string()).unwrap_or_default();
+        let mut doc = subnet::document(here, subnet, id, &block, &zones[at % zones.len()], json!([]));
         doc["state"] = json!("available");
-        doc["defaultForAz"] = json!(true);
-        doc["mapPublicIpOnLaunch"] = json!(true);
-        here.put(subnet::SORT.table, &id, doc);
+        doc["mapPublicIpOnLaunch"] = json!(at < public.len());
+        here.put(subnet::SORT.table, subnet, doc);
+    }
+    if !private.is_empty() {
+        let closed = known_id(here, "rtb", &format!("{id}/private"));
+        route::put_closed(here, &closed, id, range, private);
     }
 }
 

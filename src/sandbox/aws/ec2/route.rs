@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::super::wire::listed;
 use super::super::{Answer, Refusal};
 use super::describe::{Sort, describe as describe_any};
-use super::{by_token, done, draw, gateway, nat, subnet, tags, vpc, want};
+use super::{by_token, done, draw, gateway, nat, region, subnet, tags, vpc, want};
 use crate::sandbox::world::{Doc, Here};
 
 pub(super) const SORT: Sort = Sort {
@@ -97,6 +97,14 @@ fn association(id: &str, table: &str, subnet: Option<&str>) -> Json {
 pub(super) fn put_main(here: &mut Here<'_>, id: &str, association_id: &str, vpc_id: &str, cidr: &str) {
     let mut doc = document(here, id, vpc_id, &json!(cidr), json!([]));
     doc["associationSet"] = json!([association(association_id, id, None)]);
+    here.put(SORT.table, id, doc);
+}
+
+/// Puts in a table of subnets that leads nowhere else.
+pub(super) fn put_closed(here: &mut Here<'_>, id: &str, vpc_id: &str, cidr: &str, subnets: &[String]) {
+    let mut doc = document(here, id, vpc_id, &json!(cidr), json!([]));
+    let one = |subnet: &String| association(&region::known_id(here, "rtbassoc", subnet), id, Some(subnet));
+    doc["associationSet"] = subnets.iter().map(one).collect();
     here.put(SORT.table, id, doc);
 }
 

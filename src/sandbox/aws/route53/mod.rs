@@ -54,9 +54,14 @@ const fn op(name: &'static str, path: &'static str, handle: fn(&mut Here<'_>, &J
 
 /// The public zone that a fresh account has.
 pub fn furnish(world: &mut World) {
+    lay_zone(world, ACCOUNT, EXAMPLE, "api.example.com");
+}
+
+/// Puts in a public zone that is there already.
+pub fn lay_zone(world: &mut World, account: &str, id: &str, name: &str) {
     let mut here =
-        Here { world, account: ACCOUNT.to_owned(), region: GLOBAL.to_owned(), principal: String::new() };
-    zone::write(&mut here, EXAMPLE, "api.example.com.", "sandbox", "", &[]);
+        Here { world, account: account.to_owned(), region: GLOBAL.to_owned(), principal: String::new() };
+    zone::write(&mut here, id, &record::normal(name), id, "", &[]);
 }
 
 fn text<'a>(json: &'a Json, field: &str) -> &'a str {
