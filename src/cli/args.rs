@@ -141,8 +141,8 @@ Examples:
     /// The copy is made in an embedded cloud from what is recorded and what is live; the cloud itself is only read. The
     /// very planner and executor of `up` and `destroy` then work on the copy, in simulated time.
     #[command(after_help = "\
-Ends as the run on the copy does: with 0 if all goes well, with 1 or 5 if something fails, with 7 if something
-would be left.
+Ends as the run on the copy does: with 0 if all goes well, with 1 or 5 if
+something fails, with 7 if something would be left.
 
 Examples:
   stack rehearse destroy shop

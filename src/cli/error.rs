@@ -279,6 +279,9 @@ impl From<CloudError> for Failure {
 }
 
 /// Why there is no plan: all reasons at once.
+/// So many reasons are told at most.
+const MOST: usize = 10;
+
 impl From<Vec<Refusal>> for Failure {
     fn from(refusals: Vec<Refusal>) -> Self {
         let unreadable =
@@ -296,6 +299,12 @@ impl From<Vec<Refusal>> for Failure {
                 ..Self::new(exit, format!("there is no plan, for {} reasons", all.len()))
             },
         };
+        // A cluster that cannot be reached is a reason for each object in it. Whose objects are in the way, all are told.
+        let more = failure.causes.len().saturating_sub(MOST);
+        if more > 1 && !refusals.iter().any(guest) {
+            failure.causes.truncate(MOST);
+            failure.causes.push(format!("and {more} more"));
+        }
         for hint in refusals.iter().filter_map(hint_of) {
             if !failure.hints.iter().any(|known| known == hint) {
                 failure.hints.push(hint.to_owned());

@@ -2,7 +2,6 @@
 //! is made.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use serde_json::{Value as Json, json};
 
@@ -21,15 +20,16 @@ use super::teller::Teller;
 use super::view;
 use super::view::summary::Took;
 use crate::clock::{Clock, Stopwatch};
-use crate::cloud::{Access, Cloud, ClusterRef, ObjectRef, Settings};
+use crate::cloud::{Access, Settings};
 use crate::execute::event::Event;
 use crate::graph::Graph;
-use crate::live::{Guest, Live};
+use crate::live::Live;
 use crate::observe::observe_for;
 use crate::plan::{Intent, Leave, Plan, plan_with};
-use crate::rehearse::{Error, Piece, Played, Stage, differences};
+use crate::rehearse::{Error, InCluster, Piece, Played, Stage, differences, whole};
 use crate::sandbox::Sandbox;
 use crate::stack::Stack;
+use crate::stack::model::Cluster;
 use crate::state::State;
 
 /// What was read of the real cloud.
@@ -37,7 +37,7 @@ struct Read {
     run: Run,
     state: State,
     live: Live,
-    guests: Vec<(ClusterRef, Json)>,
+    guests: Vec<InCluster>,
     plan: Plan,
     calls: u64,
 }
@@ -56,9 +56,10 @@ pub(super) fn run(
         }
         RehearseVerb::Destroy { of, targets, leave, telling } => {
             let intent = Intent::Destroy { targets: targets.clone() };
-            (what_is_protected(of, environment)?, intent, leave.clone().into(), telling)
+            (what_is_protected(of, environment)?, intent, (*leave).into(), telling)
         }
     };
+    copyable(&stack)?;
     let read = block_on(global.sandbox, async {
         let read = read(screen, (stack, graph), global, environment, (&intent, leave));
         signals::unless_told(&mut signals::listen()?, read).await
@@ -68,6 +69,17 @@ pub(super) fn run(
         return Ok(Exit::Done);
     }
     block_on(true, rehearse(screen, &read, (&intent, leave), telling))?
+}
+
+/// A cluster that only a kubeconfig tells of may be anything: there is no copy of it.
+fn copyable(stack: &Stack) -> Result<(), Failure> {
+    let only_named =
+        |cluster: &&Cluster| cluster.existing.as_ref().is_some_and(|one| one.kubeconfig.is_some());
+    let Some((name, _)) = stack.clusters.iter().find(|(_, cluster)| only_named(cluster)) else {
+        return Ok(());
+    };
+    Err(Failure::refused(format!("the cluster `{name}` is known by a kubeconfig only: it cannot be copied"))
+        .hint("rehearse a stack whose clusters are of EKS"))
 }
 
 /// Reads all that the copy is made from, and decides what would be done.
@@ -85,22 +97,9 @@ async fn read(
     // With the file, for what it looks up.
     let live = observe_for(&cloud, run.registry, Some(&run.graph), &state, intent).await;
     let plan = plan_with(&run.graph, &state, &live, &run.registry.shapes(), intent, leave)?;
-    let mut guests = Vec::new();
-    for guest in &live.guests {
-        guests.extend(whole(&cloud, guest).await?);
-    }
+    let guests = whole(&cloud, &live.guests).await?;
     let calls = run.calls + cloud.calls().total();
     Ok(Read { run, state, live, guests, plan, calls })
-}
-
-/// What somebody else has, whole; nothing if it is gone by now.
-async fn whole(cloud: &Cloud, guest: &Guest) -> Result<Option<(ClusterRef, Json)>, Failure> {
-    let Ok(cluster) = serde_json::from_value::<ClusterRef>(guest.cluster.clone()) else { return Ok(None) };
-    let [api_version, kind] = guest.sort.clone();
-    let object =
-        ObjectRef { api_version, kind, namespace: guest.namespace.clone(), name: guest.name.clone() };
-    let found = cloud.objects(&cluster).await?.get(&object).await?;
-    Ok(found.map(|found| (cluster, found)))
 }
 
 /// Makes the copy and plays on it, in simulated time.
@@ -126,7 +125,7 @@ async fn rehearse(
     };
     let count = read.state.records.len();
     screen.status(|out| writeln!(out, "\nMaking a copy of {count} resources in an embedded cloud …"));
-    let sandbox = Sandbox::fresh(Clock::starting_at(SystemTime::now(), 1));
+    let sandbox = Sandbox::fresh(Clock::system(1));
     let mut settings = Settings::through(sandbox.door(), sandbox.clock(), &head.region, Access::Write);
     settings.accounts = roles(&run.stack, &settings.sdk).await;
     let clock = settings.clock;
@@ -187,8 +186,8 @@ fn tell_end(screen: &Screen, played: &Played, took: &Took<'_>, json: bool) -> Re
             view::summary::write(out, outcome, took, &BTreeMap::new())
         })?;
     }
-    let Some(left) = &played.left else { return Ok(exit_of(outcome)) };
-    sweep::tell(screen, left, 0, json)?;
+    let Some((left, calls)) = &played.left else { return Ok(exit_of(outcome)) };
+    sweep::tell(screen, left, *calls, json)?;
     Ok(sweep::exit_of(left))
 }
 

@@ -6,17 +6,19 @@
 //! cloud. Nothing of the real cloud can be reached from here: all clients go through the door of the copy.
 
 mod copy;
+mod guests;
 mod seeds;
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+pub use guests::{InCluster, whole};
+
 use crate::address::Address;
 use crate::change::Verb;
-use crate::cloud::{Access, Cloud, CloudError, ClusterRef, Settings};
+use crate::cloud::{Access, Cloud, CloudError, Settings};
 use crate::execute::event::{Event, Outcome};
 use crate::execute::{Cancel, Options, execute};
 use crate::graph::Graph;
@@ -42,7 +44,7 @@ pub struct Piece<'a> {
     /// Other accounts by their names in the file, twelve digits each.
     pub accounts: &'a BTreeMap<String, String>,
     /// Objects that others have in the clusters of the stack, with their clusters, whole.
-    pub guests: &'a [(ClusterRef, Json)],
+    pub guests: &'a [InCluster],
     /// What is wanted.
     pub intent: &'a Intent,
     /// What the run may do beside.
@@ -90,8 +92,8 @@ pub struct Stage {
 pub struct Played {
     /// What was done.
     pub outcome: Outcome,
-    /// What is left, after the destroy of a whole stack.
-    pub left: Option<Report>,
+    /// What is left, after the destroy of a whole stack, and how many calls it took to see that.
+    pub left: Option<(Report, u64)>,
 }
 
 impl Stage {
@@ -171,7 +173,11 @@ impl Stage {
         let outcome = self.carry_out(plan, cancel, emit).await?;
         let whole = matches!(&plan.intent, Intent::Destroy { targets } if targets.is_empty());
         let left = match whole && outcome.is_complete() {
-            true => Some(audit(&self.cloud(Access::Read), &Scope::of_state(&self.state)).await),
+            true => {
+                let cloud = self.cloud(Access::Read);
+                let report = audit(&cloud, &Scope::of_state(&self.state)).await;
+                Some((report, cloud.calls().total()))
+            }
             false => None,
         };
         Ok(Played { outcome, left })

@@ -13,7 +13,7 @@ fn destroy() -> Intent {
 }
 
 /// What somebody else runs there: a Gateway of the stack's ALB class, a route on it, and one on its Lattice Gateway.
-async fn guests(world: &World) {
+pub async fn guests(world: &World) {
     let object = |version: &str, kind: &str, name: &str, spec: Json| {
         json!({
             "apiVersion": version, "kind": kind, "spec": spec,

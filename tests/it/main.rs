@@ -13,6 +13,7 @@ mod kubeconfigs;
 mod lock;
 mod moves;
 mod order;
+mod rehearse;
 mod remote;
 mod repairs;
 mod rescue;
