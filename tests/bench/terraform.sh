@@ -19,11 +19,13 @@ export CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1
 
 # Seconds and megabytes of a command, the least of three runs if it changes nothing.
 measure() {
-  local times=$1 best="" seconds kilobytes
+  local times=$1 best="" began seconds kilobytes
   shift
   for _ in $(seq "$times"); do
-    "$timer" -o "$work/took" -f '%e %M' "$@" >/dev/null 2>"$work/said" || { cat "$work/said" >&2; exit 1; }
-    read -r seconds kilobytes <"$work/took"
+    began=$EPOCHREALTIME
+    "$timer" -o "$work/took" -f '%M' "$@" >/dev/null 2>"$work/said" || { cat "$work/said" >&2; exit 1; }
+    seconds=$(awk "BEGIN { printf \"%.4f\", $EPOCHREALTIME - $began }")
+    kilobytes=$(<"$work/took")
     if [ -z "$best" ] || awk "BEGIN { exit !($seconds < ${best% *}) }"; then
       best="$seconds $kilobytes"
     fi
@@ -34,8 +36,7 @@ measure() {
 row() {
   local what=$1 theirs=$2 ours=$3
   awk -v what="$what" -v t="${theirs% *}" -v tk="${theirs#* }" -v o="${ours% *}" -v ok="${ours#* }" 'BEGIN {
-    times = o > 0 ? sprintf("%.0fx", t / o) : "> " t / 0.01 "x"
-    printf "%-26s %9.2f s %6.0f MB %9.2f s %6.0f MB %9s\n", what, t, tk / 1024, o, ok / 1024, times }'
+    printf "%-26s %9.3f s %6.0f MB %9.3f s %6.0f MB %8.0fx\n", what, t, tk / 1024, o, ok / 1024, t / o }'
 }
 
 printf '%-26s %11s %9s %11s %9s %9s\n' "" terraform "" stack "" faster
