@@ -16,11 +16,13 @@ pub enum Event {
         /// How many steps there are.
         steps: usize,
     },
-    /// A step of an earlier run was found unfinished and its end was looked up.
+    /// The last line of the journal was not whole: an earlier run was killed while it wrote. It has been cut off.
+    JournalTorn,
+    /// A step of an earlier run was found without an end; it is gone on with.
     Recovered {
         /// Which resource.
         address: Address,
-        /// What was found, in words.
+        /// What was found and what is done about it, in words.
         what: String,
     },
     /// A step began.

@@ -5,6 +5,7 @@
 
 pub mod event;
 mod limits;
+mod recovered;
 mod schedule;
 mod step;
 
@@ -114,6 +115,12 @@ impl<'a> Run<'a> {
         emit: &mut dyn FnMut(Event),
     ) -> Result<Outcome, StoreError> {
         emit(Event::RunStarted { steps: self.plan.steps.len() });
+        if locked.was_torn() {
+            emit(Event::JournalTorn);
+        }
+        for (address, what) in recovered::recovered(self.plan, locked.state(), self.registry) {
+            emit(Event::Recovered { address, what });
+        }
         locked.append(&self.opening(&options))?;
         self.outcome.moved = self.plan.moved.len();
         let mut running: Running<'a> = FuturesUnordered::new();

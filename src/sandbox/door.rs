@@ -1,13 +1,14 @@
 //! The door in process: an HTTP request is handled at one instant of the clock, after the wire's delay.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
 use super::aws::{Protocol, Refusal, wire};
-use super::{Effect, Here, Sandbox, kube, releases};
+use super::faults::EVENTUAL;
+use super::{Effect, Here, Sandbox, World, kube, releases};
 use crate::door::{Body, Door, Lost, full};
 
 /// How long a request and its answer travel.
@@ -40,8 +41,36 @@ impl Sandbox {
         answer
     }
 
+    /// Holds a request up: it arrives after so many milliseconds, before the next one after that. Nobody hears the
+    /// answer.
+    pub fn hold_up(&self, request: Request<Bytes>, millis: i64) {
+        let at = self.clock.cloud_millis() + millis;
+        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        late.push((at, request));
+        late.sort_by_key(|(at, _)| *at);
+    }
+
+    fn let_late_ones_in(&self) {
+        let now = self.clock.cloud_millis();
+        loop {
+            let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+            if late.first().is_none_or(|(at, _)| *at > now) {
+                return;
+            }
+            let (_, request) = late.remove(0);
+            drop(late);
+            // Nobody waits for the answer any more.
+            drop(self.answer_now(&request));
+        }
+    }
+
     /// Answers a request, or loses it: to a cluster, for a release, or to AWS.
     pub fn answer(&self, request: &Request<Bytes>) -> Result<Response<Body>, Lost> {
+        self.let_late_ones_in();
+        self.answer_now(request)
+    }
+
+    fn answer_now(&self, request: &Request<Bytes>) -> Result<Response<Body>, Lost> {
         if let Some((id, path)) = cluster(request) {
             return self.answer_cluster(&id, &path, request);
         }
@@ -65,11 +94,17 @@ impl Sandbox {
             Some(Effect::Throttle) => return refused(429),
             Some(Effect::Broken) => return refused(500),
             Some(Effect::Denied) => return refused(403),
-            Some(Effect::LostBefore) => return Err("the connection was lost".into()),
+            Some(Effect::LostBefore) => return lost(),
+            Some(Effect::Late(millis)) => return self.lose_for(request, millis),
             Some(Effect::LostAfter) | None => {}
         }
         let answer = kube::answer(self, &cluster, path, request);
-        if effect == Some(Effect::LostAfter) { Err("the connection was lost".into()) } else { Ok(answer) }
+        if effect == Some(Effect::LostAfter) { lost() } else { Ok(answer) }
+    }
+
+    fn lose_for(&self, request: &Request<Bytes>, millis: i64) -> Result<Response<Body>, Lost> {
+        self.hold_up(request.clone(), millis);
+        lost()
     }
 
     fn answer_aws(&self, request: &Request<Bytes>) -> Result<Response<Body>, Lost> {
@@ -85,14 +120,21 @@ impl Sandbox {
             Some(Effect::Throttle) => return refused(Refusal::bad("ThrottlingException", "Rate exceeded")),
             Some(Effect::Broken) => return refused(Refusal::new(500, "InternalFailure", "internal error")),
             Some(Effect::Denied) => return refused(denied(&call)),
-            Some(Effect::LostBefore) => return Err("the connection was lost".into()),
+            Some(Effect::LostBefore) => return lost(),
+            Some(Effect::Late(millis)) => return self.lose_for(request, millis),
             Some(Effect::LostAfter) | None => {}
         }
-        let mut here =
-            Here { world: &mut world, account: call.account, region: call.region, principal: call.principal };
-        let answer = (call.operation.handle)(&mut here, &call.input);
+        let handle = |world: &mut World| {
+            let (account, region, principal) = (call.account, call.region, call.principal);
+            (call.operation.handle)(&mut Here { world, account, region, principal }, &call.input)
+        };
+        let eventual = EVENTUAL.iter().find(|tables| tables.starts_with(call.service.scope));
+        let answer = match eventual {
+            Some(tables) if reads(call.operation.name) => world.seen_late(tables, handle),
+            _ => handle(&mut world),
+        };
         if effect == Some(Effect::LostAfter) {
-            return Err("the connection was lost".into());
+            return lost();
         }
         Ok(wire::write(call.service, call.operation, answer))
     }
@@ -109,6 +151,15 @@ fn denied(call: &wire::Call) -> Refusal {
     let action = format!("{}:{}", call.service.scope, call.operation.name);
     let words = format!("User: {} is not authorized to perform: {action}", call.principal);
     Refusal::new(status, code, words)
+}
+
+fn lost<T>() -> Result<T, Lost> {
+    Err("the connection was lost".into())
+}
+
+/// Whether an operation of AWS only reads.
+fn reads(operation: &str) -> bool {
+    ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb))
 }
 
 /// The endpoint id of the cluster that a request is for, and the path there: by host

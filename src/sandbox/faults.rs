@@ -13,6 +13,8 @@ pub enum Effect {
     LostBefore,
     /// Lost on the way out: it was done, no answer comes.
     LostAfter,
+    /// Held up on the way in: no answer comes, and it is done so many milliseconds later.
+    Late(i64),
 }
 
 /// One thing to go wrong.
@@ -35,7 +37,12 @@ pub struct Faults {
     pub list: Vec<Fault>,
     /// Calls so far, by any client.
     pub calls: u64,
+    /// Eventual consistency: for so many milliseconds EC2 and IAM do not tell of what was just made.
+    pub unseen: i64,
 }
+
+/// The tables of the services that tell of a change only after a while.
+pub(super) const EVENTUAL: &[&str] = &["ec2/", "iam/"];
 
 impl Faults {
     /// Counts a call and says what happens to it.

@@ -32,6 +32,8 @@ pub struct Sandbox {
     world: Arc<Mutex<World>>,
     clock: Clock,
     log: Arc<Mutex<Option<Log>>>,
+    /// Requests that are held up on the way in, and until when.
+    late: Arc<Mutex<Vec<(i64, http::Request<bytes::Bytes>)>>>,
 }
 
 impl Sandbox {
@@ -44,7 +46,7 @@ impl Sandbox {
 
     /// A cloud with this content.
     pub fn with(world: World, clock: Clock) -> Self {
-        Self { world: Arc::new(Mutex::new(world)), clock, log: Arc::default() }
+        Self { world: Arc::new(Mutex::new(world)), clock, log: Arc::default(), late: Arc::default() }
     }
 
     /// The cloud that is kept in a folder, a fresh one if there is none. One process at a time holds it. Its time

@@ -4,6 +4,7 @@
 //! the sandbox's and never told. Times are RFC 3339 texts; the wire turns them into what the protocol wants.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -62,7 +63,10 @@ pub enum Entry {
 /// All content.
 #[derive(Clone, Debug, Default)]
 pub struct World {
-    docs: BTreeMap<Key, Doc>,
+    /// Shared between a world and its copies.
+    docs: BTreeMap<Key, Arc<Doc>>,
+    /// When what may not be seen yet was made.
+    young: BTreeMap<Key, i64>,
     due: BTreeMap<(i64, u64), (Key, Event)>,
     now: i64,
     wall: i64,
@@ -112,19 +116,22 @@ impl World {
 
     /// A document.
     pub fn get(&self, key: &Key) -> Option<&Doc> {
-        self.docs.get(key)
+        self.docs.get(key).map(AsRef::as_ref)
     }
 
     /// Writes a document.
     pub fn put(&mut self, key: Key, doc: Doc) {
         self.changes.push(Entry::Put(key.clone(), doc.clone()));
         self.revision += 1;
-        self.docs.insert(key, doc);
+        if self.faults.unseen > 0 && !self.docs.contains_key(&key) {
+            self.young.insert(key.clone(), self.now);
+        }
+        self.docs.insert(key, Arc::new(doc));
     }
 
     /// Changes a document in place; nothing if it is not there.
     pub fn change(&mut self, key: &Key, how: impl FnOnce(&mut Doc)) -> bool {
-        let Some(mut doc) = self.docs.get(key).cloned() else { return false };
+        let Some(mut doc) = self.get(key).cloned() else { return false };
         how(&mut doc);
         self.put(key.clone(), doc);
         true
@@ -136,7 +143,23 @@ impl World {
         self.call_off(key);
         self.revision += 1;
         self.changes.push(Entry::Gone(key.clone()));
-        Some(doc)
+        Some(Arc::unwrap_or_clone(doc))
+    }
+
+    /// Lets a reader look at the tables whose names begin with `tables` as they are told a moment after a change:
+    /// what was just made is not seen yet.
+    pub fn seen_late<T>(&mut self, tables: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let since = self.now - self.faults.unseen;
+        self.young.retain(|_, made| *made > since);
+        let young = self.young.keys().filter(|key| key.table.starts_with(tables));
+        let hidden: Vec<(Key, Arc<Doc>)> =
+            young.filter_map(|key| Some((key.clone(), self.docs.get(key)?.clone()))).collect();
+        for (key, _) in &hidden {
+            self.docs.remove(key);
+        }
+        let answer = read(self);
+        self.docs.extend(hidden);
+        answer
     }
 
     /// The documents of a table in one account and region, by id.
@@ -153,7 +176,7 @@ impl World {
             id: String::new(),
         };
         let within = move |key: &Key| key.account == account && key.region == region && key.table == table;
-        self.docs.range(first..).take_while(move |(key, _)| within(key))
+        self.docs.range(first..).take_while(move |(key, _)| within(key)).map(|(key, doc)| (key, &**doc))
     }
 
     /// The documents of one account and region in all tables whose names begin with `prefix`, by table and id.
@@ -171,12 +194,12 @@ impl World {
         };
         let within =
             move |key: &Key| key.account == account && key.region == region && key.table.starts_with(&prefix);
-        self.docs.range(first..).take_while(move |(key, _)| within(key))
+        self.docs.range(first..).take_while(move |(key, _)| within(key)).map(|(key, doc)| (key, &**doc))
     }
 
     /// Every document.
     pub fn all(&self) -> impl Iterator<Item = (&Key, &Doc)> {
-        self.docs.iter()
+        self.docs.iter().map(|(key, doc)| (key, &**doc))
     }
 
     /// The documents of the table of `first` whose ids begin with the id of `first`.
@@ -185,7 +208,10 @@ impl World {
             (&key.account, &key.region, &key.table) == (&first.account, &first.region, &first.table)
                 && key.id.starts_with(&first.id)
         };
-        self.docs.range(first.clone()..).take_while(move |(key, _)| within(key))
+        self.docs
+            .range(first.clone()..)
+            .take_while(move |(key, _)| within(key))
+            .map(|(key, doc)| (key, &**doc))
     }
 
     /// The documents of a table in every account and region.
@@ -280,7 +306,7 @@ impl World {
 
     /// All content as changes that make it from nothing.
     pub fn content(&self) -> Vec<Entry> {
-        let docs = self.docs.iter().map(|(key, doc)| Entry::Put(key.clone(), doc.clone()));
+        let docs = self.docs.iter().map(|(key, doc)| Entry::Put(key.clone(), Doc::clone(doc)));
         let due =
             self.due.iter().map(|(at, (key, event))| Entry::Due(at.0, at.1, key.clone(), event.clone()));
         docs.chain(due).chain([Entry::Drawn(self.drawn)]).collect()
@@ -297,14 +323,14 @@ impl World {
         let due = std::mem::take(&mut self.due);
         self.due = due.into_iter().map(|((at, number), what)| ((at + millis, number), what)).collect();
         for (key, doc) in &mut self.docs {
-            super::times::shift(&key.table, doc, millis);
+            super::times::shift(&key.table, Arc::make_mut(doc), millis);
         }
     }
 
     /// Does again what was logged.
     pub fn replay(&mut self, entry: Entry) {
         match entry {
-            Entry::Put(key, doc) => drop(self.docs.insert(key, doc)),
+            Entry::Put(key, doc) => drop(self.docs.insert(key, Arc::new(doc))),
             Entry::Gone(key) => drop(self.docs.remove(&key)),
             Entry::Due(at, number, key, event) => {
                 self.drawn = self.drawn.max(number);

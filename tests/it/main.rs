@@ -3,6 +3,7 @@
 mod boxes;
 mod convergence;
 mod cost;
+mod crash;
 mod endings;
 mod engine;
 mod followed;

@@ -46,7 +46,13 @@ impl Lines {
         let at = format!("{DIM}[{}]{DIM:#}", stamp(at));
         match event {
             Event::RunStarted { .. } => Ok(()),
-            Event::Recovered { address, what } => writeln!(out, "{at}   {BOLD}{address}{BOLD:#}  {what}"),
+            Event::JournalTorn => writeln!(
+                out,
+                "{at}   an earlier run was killed while it wrote to its journal; nothing of it is lost"
+            ),
+            Event::Recovered { address, what } => {
+                writeln!(out, "{at}   found {BOLD}{address}{BOLD:#}: {what}")
+            }
             Event::StepStarted { step, address, title, action, usual } => {
                 self.running.insert(*step, Running { action: *action, usual: *usual, told: machine });
                 if *action != Action::Create || *usual < LONG {
@@ -132,6 +138,15 @@ mod tests {
         let error = CloudError::new(ErrorSort::Other, "EKS.CreateAddon", "no luck");
         let events = [
             (0, 0, Event::RunStarted { steps: 3 }),
+            (0, 0, Event::JournalTorn),
+            (
+                0,
+                0,
+                Event::Recovered {
+                    address: edge.clone(),
+                    what: "an earlier run began it; polling on".into(),
+                },
+            ),
             (
                 0,
                 0,
@@ -177,6 +192,8 @@ mod tests {
         }
         lines.write_skipped(&mut out, seconds(554)).expect("a vector takes all");
         insta::assert_snapshot!(String::from_utf8(out.into_inner()).expect("is UTF-8"), @r"
+        [00:00]   an earlier run was killed while it wrote to its journal; nothing of it is lost
+        [00:00]   found cluster.edge: an earlier run began it; polling on
         [00:00]   cluster.edge  creating EKS cluster, which usually takes 10m
         [00:40]   cluster.edge  still creating: status CREATING (40s of usually 10m)
         [09:12] + cluster.edge  created (9m12s)

@@ -1,6 +1,7 @@
 //! What tests share.
 
 pub mod boxes;
+pub mod crash;
 pub mod edge;
 pub mod manifests;
 pub mod mutual;

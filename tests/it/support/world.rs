@@ -7,6 +7,7 @@ use serde_json::json;
 use stack::change::Verb;
 use stack::clock::Clock;
 use stack::cloud::{Access, Cloud, ObjectRef, Objects, Settings};
+use stack::door::Door;
 use stack::execute::event::{Event, Outcome};
 use stack::execute::{Cancel, Options, execute};
 use stack::graph::Graph;
@@ -20,6 +21,8 @@ use stack::state::State;
 use stack::state::store::{Holder, Store};
 use tokio::sync::watch;
 
+use super::crash::Recorder;
+
 /// A sandbox and the folder of a state.
 pub struct World {
     pub sandbox: Sandbox,
@@ -32,14 +35,32 @@ impl World {
     /// A fresh one. Within a runtime of paused time.
     pub fn new() -> Self {
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+        Self::of(Sandbox::fresh(Clock::starting_at(at, 1)))
+    }
+
+    /// This sandbox, and an empty folder.
+    pub fn of(sandbox: Sandbox) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the state");
-        let sandbox = Sandbox::fresh(Clock::starting_at(at, 1));
         Self { sandbox, registry: Registry::builtin(), events: Vec::new(), folder }
+    }
+
+    /// Where its state is.
+    pub fn folder(&self) -> std::path::PathBuf {
+        self.folder.path().join("test")
+    }
+
+    /// What was made is nobody's from now on.
+    pub fn forget_state(&self) {
+        std::fs::remove_dir_all(self.folder()).expect("the state is removed");
     }
 
     /// A new way to the cloud, as each run has one.
     pub fn cloud(&self, access: Access) -> Cloud {
-        Cloud::new(Settings::through(self.sandbox.door(), self.sandbox.clock(), "us-west-2", access))
+        self.cloud_through(self.sandbox.door(), access)
+    }
+
+    fn cloud_through(&self, door: Door, access: Access) -> Cloud {
+        Cloud::new(Settings::through(door, self.sandbox.clock(), "us-west-2", access))
     }
 
     /// Everything in the sandbox, by table and id.
@@ -198,12 +219,33 @@ impl World {
 
     async fn carry_out_with(&mut self, plan: &Plan, cancel: watch::Receiver<Cancel>) -> Outcome {
         let cloud = self.cloud(Access::Write);
+        self.carry_out_by(&cloud, plan, cancel, &mut || {}).await
+    }
+
+    /// Carries out while it is recorded.
+    pub async fn carry_out_heard(&mut self, plan: &Plan, recorder: &Recorder) -> Outcome {
+        let (_keep, cancel) = watch::channel(Cancel::No);
+        let cloud = self.cloud_through(recorder.door(), Access::Write);
+        self.carry_out_by(&cloud, plan, cancel, &mut || recorder.wrote()).await
+    }
+
+    async fn carry_out_by(
+        &mut self,
+        cloud: &Cloud,
+        plan: &Plan,
+        cancel: watch::Receiver<Cancel>,
+        wrote: &mut dyn FnMut(),
+    ) -> Outcome {
         let holder = Holder::new("tests", "test", 0);
         let mut locked = self.store().lock(&holder, &plan.lineage).await.expect("the state locks");
         stack::sweep::remember(&mut locked, plan).await.expect("the journal is written");
         let options = Options { parallel: None, cancel, who: "tests".into(), command: "test".into() };
         let events = &mut self.events;
-        execute(&cloud, self.registry, &mut locked, plan, options, &mut |event| events.push(event))
+        let mut heard = |event| {
+            events.push(event);
+            wrote();
+        };
+        execute(cloud, self.registry, &mut locked, plan, options, &mut heard)
             .await
             .expect("the state is kept")
     }

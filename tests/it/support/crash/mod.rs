@@ -1,0 +1,7 @@
+//! Crashes in simulated time: one run is recorded, and whatever a kill at any of its moments leaves is recovered from.
+
+pub mod campaign;
+mod recording;
+mod recovery;
+
+pub use recording::Recorder;
