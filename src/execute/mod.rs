@@ -233,7 +233,8 @@ impl<'a> Run<'a> {
             .ok_or_else(|| missing(format!("there is no kind {}", step.kind)))?;
         let spec = step.spec.resolve(&|reference| self.given(reference)).known();
         let spec = spec.map_err(|reference| missing(format!("{reference} was not given by any step")))?;
-        let token = step.resume.as_ref().map_or_else(token, |open| open.token.clone());
+        let resumed = step.resume.as_ref().filter(|_| step.action == Action::Create);
+        let token = resumed.map_or_else(token, |open| open.token.clone());
         let clock = self.cloud.clock();
         let timing = kind.shape().timing;
         let limit = match step.action {

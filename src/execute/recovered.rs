@@ -32,6 +32,7 @@ fn began(open: &Open, record: &Record) -> String {
         (Action::Update, _) => begun("change"),
         (Action::Delete, _) => begun("delete"),
         (Action::Forget, _) => begun("forget"),
+        (Action::Move, _) => begun("move"),
     }
 }
 
@@ -87,6 +88,7 @@ mod tests {
             id: id.map(str::to_owned),
             old: Old::None,
             resume,
+            others: Vec::new(),
             edges: Vec::new(),
             needs: BTreeSet::new(),
             timeout: None,

@@ -111,6 +111,11 @@ impl Work<'_> {
         if held { Ok(()) } else { Err(error()) }
     }
 
+    /// Whether whatever an earlier run sent has arrived, and whatever it made is seen.
+    fn may_not_arrive(&self) -> bool {
+        self.elapsed() > SETTLE
+    }
+
     async fn find(&self, spec: &Json, id: Option<&str>) -> CloudResult<Option<FoundAny>> {
         loop {
             let place = self.limits.place(self.kind.shape().service).await;
@@ -193,11 +198,15 @@ async fn create(work: &Work<'_>) -> CloudResult<String> {
 async fn made_before(work: &Work<'_>, spec: &Json) -> CloudResult<Option<FoundAny>> {
     loop {
         match work.find(spec, None).await? {
+            Some(found) if work.step.others.contains(&found.id) => {}
             Some(found) if work.is_ours(&found) => return Ok(Some(found)),
             Some(_) => return Ok(None),
-            None if work.elapsed() > SETTLE => return Ok(None),
-            None => work.wait("what an earlier run may have made").await?,
+            None => {}
         }
+        if work.may_not_arrive() {
+            return Ok(None);
+        }
+        work.wait("what an earlier run may have made").await?;
     }
 }
 
@@ -222,8 +231,13 @@ async fn settle(work: &Work<'_>, id: &str) -> CloudResult<Object> {
     let mut updates = 0;
     let mut looks_since = 0;
     let mut unseen_since = None;
+    // An earlier run asked for its end, and that may still arrive.
+    let deleted = work.step.action == Action::Update && work.step.resume.is_some();
     loop {
         let Some(found) = work.find(&work.spec, Some(id)).await? else {
+            if deleted {
+                return Err(overtaken(id));
+            }
             if work.elapsed() - *unseen_since.get_or_insert(work.elapsed()) > SETTLE {
                 return Err(CloudError::new(
                     ErrorSort::NotFound,
@@ -235,6 +249,9 @@ async fn settle(work: &Work<'_>, id: &str) -> CloudResult<Object> {
             continue;
         };
         unseen_since = None;
+        if deleted && matches!(found.readiness, Readiness::Leaving(_)) {
+            return Err(overtaken(id));
+        }
         if let Readiness::Broken(why) = &found.readiness {
             return Err(CloudError::new(ErrorSort::Other, format!("waiting for {id}"), why.clone()));
         }
@@ -244,6 +261,9 @@ async fn settle(work: &Work<'_>, id: &str) -> CloudResult<Object> {
         if differs.is_empty() && !moved {
             match &found.readiness {
                 Readiness::Pending(what) | Readiness::Leaving(what) => work.wait(what).await?,
+                Readiness::Ready if deleted && !work.may_not_arrive() => {
+                    work.wait("a delete that an earlier run may have sent").await?;
+                }
                 Readiness::Ready | Readiness::Broken(_) => return Ok(object(work, found)),
             }
             continue;
@@ -265,6 +285,12 @@ async fn settle(work: &Work<'_>, id: &str) -> CloudResult<Object> {
             work.wait(&format!("{what} to change")).await?;
         }
     }
+}
+
+/// What was to stay goes.
+fn overtaken(id: &str) -> CloudError {
+    let words = "the delete that an earlier run sent has arrived: it goes; the next run makes it anew";
+    CloudError::new(ErrorSort::NotFound, format!("keeping {id}"), words)
 }
 
 async fn update(
@@ -349,6 +375,8 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
     };
     let mut outputs = None;
     let mut leaving = false;
+    // What was made a moment ago may not be seen yet: that it is not found does not mean that it is gone.
+    let mut unsure = work.step.id.is_some() && work.step.resume.is_some();
     loop {
         if !leaving {
             let place = work.limits.place(work.kind.shape().service).await;
@@ -358,7 +386,13 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
             match answer {
                 Ok(()) => {}
                 // It, or what it lived in, is gone.
-                Err(error) if error.sort == ErrorSort::NotFound => break,
+                Err(error) if error.sort == ErrorSort::NotFound && (!unsure || work.may_not_arrive()) => {
+                    break;
+                }
+                Err(error) if error.sort == ErrorSort::NotFound => {
+                    work.wait("the cloud to show it").await?;
+                    continue;
+                }
                 Err(error) if passes(&error) => {
                     work.wait(&error.to_string()).await?;
                     continue;
@@ -368,6 +402,7 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
         }
         match work.find(&work.spec, Some(&id)).await {
             Ok(Some(found)) => {
+                unsure = false;
                 leaving = matches!(found.readiness, Readiness::Leaving(_));
                 let what = match found.readiness {
                     Readiness::Leaving(what) => what,
@@ -376,6 +411,7 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
                 outputs = Some(found.outputs);
                 work.wait(&what).await?;
             }
+            Ok(None) if unsure && !work.may_not_arrive() => work.wait("the cloud to show it").await?,
             Ok(None) => break,
             // What it lived in is gone.
             Err(error) if error.sort == ErrorSort::NotFound => break,

@@ -115,20 +115,21 @@ fn to_tags(tags: BTreeMap<String, String>) -> CloudResult<Vec<Tag>> {
     tags.collect::<Result<Vec<_>, _>>().map_err(incomplete)
 }
 
-/// The ARNs of all certificates for a domain, whatever their keys.
+/// The ARNs of all certificates for a domain, whatever their keys, the newest first.
 async fn of_domain(cx: &Cx, domain: &str) -> CloudResult<Vec<String>> {
     let keys = KeyAlgorithm::values().iter().map(|key| KeyAlgorithm::from(*key)).collect();
     let call =
         cx.clients().acm.list_certificates().includes(Filters::builder().set_key_types(Some(keys)).build());
     let mut pages = call.into_paginator().items().send();
-    let mut arns = Vec::new();
+    let mut found = Vec::new();
     while let Some(one) = pages.next().await {
         let one = one.named("ACM.ListCertificates")?;
         if one.domain_name().is_some_and(|name| name.eq_ignore_ascii_case(domain)) {
-            arns.extend(one.certificate_arn);
+            found.push((one.created_at, one.certificate_arn));
         }
     }
-    Ok(arns)
+    found.sort_by(|(one, _), (other, _)| other.cmp(one));
+    Ok(found.into_iter().filter_map(|(_, arn)| arn).collect())
 }
 
 async fn tags(cx: &Cx, arn: &str) -> CloudResult<Option<(Tags, Ownership)>> {

@@ -8,7 +8,7 @@ use super::moves::Moves;
 use super::scope::Scope;
 use super::{Intent, Leave, Refusal, guests, lost, repair, twin};
 use crate::address::Address;
-use crate::change::{FieldChange, Reason, Verb};
+use crate::change::{Action, FieldChange, Reason, Verb};
 use crate::diff;
 use crate::graph::{Edge, Graph, Resource, Sort};
 use crate::live::{FoundAny, Live, Ownership, Readiness, Seen, Trial};
@@ -224,6 +224,9 @@ fn managed(
                 Some(begun) => twin::as_it_goes(shape, spec, Some(begun)),
                 None => twin::anew(given, address, shape, spec, false),
             };
+            if let Some(decision) = begun_otherwise(record, resource, shape, &spec) {
+                return decided.note(address, decision);
+            }
             let gone = record.is_some_and(|record| record.current.is_some());
             let begun = record.is_some_and(|record| record.open.is_some());
             let reason = if gone {
@@ -298,6 +301,26 @@ fn not_seen_yet(record: Option<&Record>, spec: &Value) -> Option<Decision> {
     let (fields, id) = (Vec::new(), Some(object.id.clone()));
     let (verb, reason, spec, notes) = (Verb::Update, Reason::Unfinished, spec.clone(), Vec::new());
     Some(Decision { verb, reason, fields, spec, id, notes })
+}
+
+/// What an earlier run began to make and may have made is not what is wanted now, and cannot become it.
+fn begun_otherwise(
+    record: Option<&Record>,
+    resource: &Resource,
+    shape: &Shape,
+    spec: &Value,
+) -> Option<Decision> {
+    let record = record.filter(|record| record.current.is_none())?;
+    let open = record.open.as_ref().filter(|open| open.action == Action::Create)?;
+    let fields = diff::by_opinion(shape, spec, Some(&open.spec), &open.spec);
+    let mut fixed: Vec<String> = fields.iter().filter(|f| f.fixed).map(|f| f.path.clone()).collect();
+    if record.kind != resource.kind || record.place != resource.place {
+        fixed.push("account, region or kind".to_owned());
+    }
+    let reason = Reason::Fixed { fields: fixed.clone() };
+    let (verb, spec, notes) = (Verb::Replace, spec.clone(), Vec::new());
+    let decision = Decision { verb, reason, fields, spec, id: None, notes };
+    (!fixed.is_empty()).then_some(decision)
 }
 
 /// Found by the id we recorded, or carrying our tags, or what an open create of ours left.
@@ -510,6 +533,8 @@ fn unwanted(given: &Given<'_>, decided: &mut Decided, address: &Address, record:
             let (address, error) = (address.clone(), error.clone());
             return decided.refusals.push(Refusal::Unreadable { address, error });
         }
+        // The old one of an unfinished replacement has a step of its own.
+        Some(Seen::Found(found)) if is_deposed(Some(record), found) => {}
         Some(Seen::Found(found)) if !is_ours(given.state, address, Some(record), found) => {
             // A thing of the same name that is somebody else's: ours is gone.
             (decision.verb, decision.reason) = (Verb::Forget, Reason::Gone);

@@ -118,9 +118,13 @@ pub struct Step {
     pub id: Option<String>,
     /// What becomes of the recorded object when this creates another one.
     pub old: Old,
-    /// A create that an earlier run began and of which nothing is known: to be sent again as it was.
+    /// What an earlier run began and of which it is not known what became: a create is sent again as it was, what was
+    /// made may not be seen yet, and a delete may still arrive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<Open>,
+    /// The ids of earlier objects that are still there and carry the same tags: never what is looked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
     /// What it needs, for the state.
     pub edges: Vec<Edge>,
     /// The steps that come first, by their place in `Plan::steps`.

@@ -114,8 +114,13 @@ fn add_steps(
             Verb::ReplaceCreateFirst => Old::Deposed,
             _ => Old::None,
         };
-        let open = record.filter(|record| record.current.is_none()).and_then(|record| record.open.clone());
-        let resume = open.filter(|open| decision.verb == Verb::Create && open.action == Action::Create);
+        let open = record.and_then(|record| record.open.clone());
+        let nothing = record.is_none_or(|record| record.current.is_none());
+        let resume = open.filter(|open| match decision.verb {
+            Verb::Create => nothing && open.action == Action::Create,
+            Verb::Update => open.action == Action::Delete,
+            _ => false,
+        });
         let timeouts = resource.lifecycle.timeouts;
         let applied = record.and_then(|record| record.current.as_ref()).map(|object| object.applied.clone());
         steps.insert(
@@ -131,6 +136,7 @@ fn add_steps(
                 id: decision.id.clone().filter(|_| !creates),
                 old,
                 resume,
+                others: others(record),
                 edges: resource.all_edges(),
                 needs: BTreeSet::new(),
                 timeout: if creates { timeouts[0] } else { timeouts[1] },
@@ -148,23 +154,31 @@ fn old_step(
     action: Action,
     decision: &Decision,
 ) -> Step {
+    let open = record.open.as_ref();
+    let was = object.map(|object| &object.applied).or(open.map(|open| &open.spec));
     Step {
         address: address.clone(),
         kind: record.kind.clone(),
         place: record.place.clone(),
         action,
         reason: decision.reason.clone(),
-        spec: object.map_or_else(|| decision.spec.clone(), |object| Value::from(object.applied.clone())),
+        spec: was.map_or_else(|| decision.spec.clone(), |spec| Value::from(spec.clone())),
         applied: None,
         id: object.map(|object| object.id.clone()),
         old: Old::None,
-        resume: record.open.clone().filter(|_| object.is_none()),
+        // What is not finished may not be seen yet.
+        resume: open.cloned().filter(|_| object.is_none_or(|object| !object.finished)),
+        others: if object.is_none() { others(Some(record)) } else { Vec::new() },
         edges: record.edges.clone(),
         needs: BTreeSet::new(),
         timeout: None,
         deposed: false,
         sweeps: false,
     }
+}
+
+fn others(record: Option<&Record>) -> Vec<String> {
+    record.into_iter().flat_map(|record| &record.deposed).map(|object| object.id.clone()).collect()
 }
 
 /// Objects that earlier replacements left are deleted by any run that may touch their resource.

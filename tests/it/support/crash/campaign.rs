@@ -138,7 +138,12 @@ impl Campaign {
             Then::Back => &self.legs[point.leg.checked_sub(1).unwrap_or(2)],
             Then::Down => &self.legs[2],
         };
-        recovered(&mut world, &to.graph, &to.intent).await?;
+        let first = recovered(&mut world, &to.graph, &to.intent).await;
+        match then {
+            // A delete that arrives late takes what was to stay: that is said, and the run after that makes it anew.
+            Then::Back if first.is_err() => recovered(&mut world, &to.graph, &to.intent).await?,
+            _ => first?,
+        }
         // What is late has arrived, and what is remembered for an hour is forgotten.
         world.rest(3_700).await;
         settled(&world, &to.graph, &to.intent).await?;

@@ -101,18 +101,18 @@ pub fn inventory(world: &World) -> Inventory {
     all
 }
 
-/// Runs of eight or more hexadecimal digits are ids.
+/// A line without what the cloud made up: eight hexadecimal digits or more, and short ones that hang on such.
 fn without_ids(line: &str) -> String {
     let mut text = String::new();
-    let mut digits = String::new();
-    for letter in line.chars().chain([' ']) {
-        if letter.is_ascii_digit() || ('a'..='f').contains(&letter) {
-            digits.push(letter);
-            continue;
-        }
-        text.push_str(if digits.len() < 8 { &digits } else { "#" });
-        digits.clear();
-        text.push(letter);
+    let mut after_id = false;
+    for piece in line.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric()) {
+        let word = piece.trim_end_matches(|letter: char| !letter.is_ascii_alphanumeric());
+        let digits = word.strip_prefix('Z').unwrap_or(word);
+        let hexadecimal = !digits.is_empty() && digits.chars().all(|letter| letter.is_ascii_hexdigit());
+        let id = hexadecimal && (digits.len() >= 8 || (after_id && (4..=5).contains(&digits.len())));
+        text.push_str(if id { "#" } else { word });
+        text.push_str(&piece[word.len()..]);
+        after_id = id && piece.ends_with('-');
     }
     text
 }
