@@ -10,6 +10,7 @@ mod followed;
 mod formats;
 mod guests;
 mod keeping;
+mod kills;
 mod kubeconfigs;
 mod lock;
 mod moves;

@@ -168,7 +168,7 @@ async fn lists_namespaces(config: kube::Config) {
 }
 
 /// Everything that costs money or blocks a delete, as the lists of the services tell it.
-async fn inventory(served: &Served) -> Vec<String> {
+pub async fn inventory(served: &Served) -> Vec<String> {
     let sdk = served.sdk();
     let mut all = in_ec2(served).await;
     let mut note =

@@ -110,6 +110,11 @@ impl Served {
         program.args(words).output().expect("the binary runs")
     }
 
+    /// Sends a signal to the server.
+    pub fn signal(&self, signal: &str) {
+        send(signal, &self.child);
+    }
+
     /// Sends a signal to the server and waits for its end.
     pub fn end_by(mut self, signal: &str) -> ExitStatus {
         send(signal, &self.child);

@@ -2,6 +2,6 @@
 
 pub mod campaign;
 mod recording;
-mod recovery;
+pub mod recovery;
 
 pub use recording::Recorder;

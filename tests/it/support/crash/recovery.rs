@@ -102,7 +102,7 @@ pub fn inventory(world: &World) -> Inventory {
 }
 
 /// A line without what the cloud made up: eight hexadecimal digits or more, and short ones that hang on such.
-fn without_ids(line: &str) -> String {
+pub fn without_ids(line: &str) -> String {
     let mut text = String::new();
     let mut after_id = false;
     for piece in line.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric()) {
