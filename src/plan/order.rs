@@ -271,6 +271,8 @@ fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>, wish
             }
         }
         if let End::Deposed(address, _) = end {
+            // One after the other: a record has one step at a time.
+            before(&End::Old(address.clone()), end);
             before(&End::New(address.clone()), end);
             for user in users(given.graph, address) {
                 before(&End::New(user.clone()), end);

@@ -26,14 +26,16 @@ pub use world::{Doc, Here, Key, World};
 use crate::clock::Clock;
 use log::Log;
 
+/// Requests that are held up on the way in, and until when.
+type Late = Vec<(i64, http::Request<bytes::Bytes>)>;
+
 /// A running cloud. Clones share their content.
 #[derive(Clone)]
 pub struct Sandbox {
     world: Arc<Mutex<World>>,
     clock: Clock,
     log: Arc<Mutex<Option<Log>>>,
-    /// Requests that are held up on the way in, and until when.
-    late: Arc<Mutex<Vec<(i64, http::Request<bytes::Bytes>)>>>,
+    late: Arc<Mutex<Late>>,
 }
 
 impl Sandbox {
