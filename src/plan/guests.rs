@@ -41,6 +41,7 @@ impl Included {
             id: decision.id.clone(),
             old: Old::None,
             resume: None,
+            others: Vec::new(),
             edges: self.edges.clone(),
             needs: BTreeSet::new(),
             timeout: None,

@@ -21,8 +21,6 @@ use stack::state::State;
 use stack::state::store::{Holder, Store};
 use tokio::sync::watch;
 
-use super::crash::Recorder;
-
 /// A sandbox and the folder of a state.
 pub struct World {
     pub sandbox: Sandbox,
@@ -222,11 +220,11 @@ impl World {
         self.carry_out_by(&cloud, plan, cancel, &mut || {}).await
     }
 
-    /// Carries out while it is recorded.
-    pub async fn carry_out_heard(&mut self, plan: &Plan, recorder: &Recorder) -> Outcome {
+    /// Carries out through another door, and says whenever it may have written to its journal.
+    pub async fn carry_out_through(&mut self, door: Door, plan: &Plan, wrote: &mut dyn FnMut()) -> Outcome {
         let (_keep, cancel) = watch::channel(Cancel::No);
-        let cloud = self.cloud_through(recorder.door(), Access::Write);
-        self.carry_out_by(&cloud, plan, cancel, &mut || recorder.wrote()).await
+        let cloud = self.cloud_through(door, Access::Write);
+        self.carry_out_by(&cloud, plan, cancel, wrote).await
     }
 
     async fn carry_out_by(

@@ -155,7 +155,7 @@ impl Campaign {
     async fn killed_again(&self, leg: &Leg, mut world: World, number: usize) -> World {
         let recorder = Recorder::new(&world.sandbox, &world.folder());
         let plan = world.plan(&leg.graph, &leg.intent).await.expect("there is a plan");
-        world.carry_out_heard(&plan, &recorder).await;
+        world.carry_out_through(recorder.door(), &plan, &mut || recorder.wrote()).await;
         let recording = recorder.end();
         let points = points_of(&recording);
         let (moment, how) = points[number * 7919 % points.len()];
@@ -182,7 +182,7 @@ impl Leg {
     async fn record(world: &mut World, name: &'static str, graph: Arc<Graph>, intent: Intent) -> Self {
         let recorder = Recorder::new(&world.sandbox, &world.folder());
         let plan = world.plan(&graph, &intent).await.expect("there is a plan");
-        let outcome = world.carry_out_heard(&plan, &recorder).await;
+        let outcome = world.carry_out_through(recorder.door(), &plan, &mut || recorder.wrote()).await;
         assert!(outcome.is_complete(), "{name}: {:#?}", outcome.failed);
         settled(world, &graph, &intent).await.expect("nothing is left to do");
         world.rest(3_700).await;

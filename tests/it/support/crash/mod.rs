@@ -3,5 +3,3 @@
 pub mod campaign;
 mod recording;
 pub mod recovery;
-
-pub use recording::Recorder;
