@@ -231,8 +231,9 @@ async fn settle(work: &Work<'_>, id: &str) -> CloudResult<Object> {
     let mut updates = 0;
     let mut looks_since = 0;
     let mut unseen_since = None;
-    // An earlier run asked for its end, and that may still arrive.
-    let deleted = work.step.action == Action::Update && work.step.resume.is_some();
+    // What an earlier run sent for another goal may still arrive: its end, or other values.
+    let sent = work.step.resume.as_ref().filter(|_| work.step.action == Action::Update);
+    let deleted = sent.is_some_and(|open| open.action == Action::Delete);
     loop {
         let Some(found) = work.find(&work.spec, Some(id)).await? else {
             if deleted {
@@ -261,8 +262,8 @@ async fn settle(work: &Work<'_>, id: &str) -> CloudResult<Object> {
         if differs.is_empty() && !moved {
             match &found.readiness {
                 Readiness::Pending(what) | Readiness::Leaving(what) => work.wait(what).await?,
-                Readiness::Ready if deleted && !work.may_not_arrive() => {
-                    work.wait("a delete that an earlier run may have sent").await?;
+                Readiness::Ready if sent.is_some() && !work.may_not_arrive() => {
+                    work.wait("what an earlier run may have sent for another goal").await?;
                 }
                 Readiness::Ready | Readiness::Broken(_) => return Ok(object(work, found)),
             }

@@ -119,7 +119,7 @@ pub struct Step {
     /// What becomes of the recorded object when this creates another one.
     pub old: Old,
     /// What an earlier run began and of which it is not known what became: a create is sent again as it was, what was
-    /// made may not be seen yet, and a delete may still arrive.
+    /// made may not be seen yet, and what was sent for another goal may still arrive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<Open>,
     /// The ids of earlier objects that are still there and carry the same tags: never what is looked for.

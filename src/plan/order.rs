@@ -118,7 +118,10 @@ fn add_steps(
         let nothing = record.is_none_or(|record| record.current.is_none());
         let resume = open.filter(|open| match decision.verb {
             Verb::Create => nothing && open.action == Action::Create,
-            Verb::Update => open.action == Action::Delete,
+            // What was sent for another goal may arrive after what this run sends.
+            Verb::Update => {
+                open.action == Action::Delete || decision.spec.known().is_ok_and(|spec| spec != open.spec)
+            }
             _ => false,
         });
         let timeouts = resource.lifecycle.timeouts;

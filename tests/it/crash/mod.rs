@@ -30,18 +30,11 @@ parts! {
     b32_b39_b40_a_network_2 NETWORK Again 1/2
     b32_b39_b40_a_cluster CLUSTER Again 0/1
     b32_b39_b40_a_mesh MESH Again 5/41
-    b31_b32_a_network_for_another_goal_1 NETWORK Back 0/2
-    b31_b32_a_network_for_another_goal_2 NETWORK Back 1/2
     b31_b32_a_network_for_no_goal_1 NETWORK Down 0/2
     b31_b32_a_network_for_no_goal_2 NETWORK Down 1/2
-    b32_a_network_killed_twice_1 NETWORK AgainAndAgain 0/2
-    b32_a_network_killed_twice_2 NETWORK AgainAndAgain 1/2
     b31_b32_a_cluster_for_another_goal CLUSTER Back 0/1
     b31_b32_a_cluster_for_no_goal CLUSTER Down 0/1
     b32_a_cluster_killed_twice CLUSTER AgainAndAgain 0/1
-    b31_b32_a_mesh_for_another_goal MESH Back 11/83
-    b31_b32_a_mesh_for_no_goal MESH Down 12/83
-    b32_a_mesh_killed_twice MESH AgainAndAgain 13/83
 }
 
 #[test]
