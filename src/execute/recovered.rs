@@ -93,6 +93,7 @@ mod tests {
             needs: BTreeSet::new(),
             timeout: None,
             deposed: false,
+            sweeps: false,
         }
     }
 
@@ -113,10 +114,12 @@ mod tests {
             cloud: "sandbox".into(),
             lineage: "lineage".into(),
             serial: 1,
+            seq: 1,
             intent: Intent::Destroy { targets: Vec::new() },
             changes: Vec::new(),
             steps,
             unchanged: 0,
+            moved: BTreeMap::new(),
             edges: BTreeMap::new(),
             outputs: BTreeMap::new(),
             notes: Vec::new(),

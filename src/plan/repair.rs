@@ -45,6 +45,7 @@ impl Repair {
             id: self.id.clone(),
             old: if self.creates { Old::Gone } else { Old::None },
             resume: None,
+            others: Vec::new(),
             edges: record.edges.clone(),
             needs: BTreeSet::new(),
             timeout: None,

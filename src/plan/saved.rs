@@ -205,6 +205,7 @@ mod tests {
             id: None,
             old: Old::Deposed,
             resume: None,
+            others: Vec::new(),
             edges: vec![Edge { to: Address::new("value", "a"), sort: Sort::Inside }],
             needs,
             timeout: Some(std::time::Duration::from_secs(90)),
