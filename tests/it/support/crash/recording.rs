@@ -56,8 +56,11 @@ impl Recorder {
     /// Begins, before the run does. `folder` is that of its state.
     pub fn new(sandbox: &Sandbox, folder: &Path) -> Self {
         let snapshot = std::fs::read(folder.join("state.json")).ok();
-        let recording = Recording { snapshot, ..Recording::default() };
         let path = folder.join("journal.jsonl");
+        // What was whole before stays whole: this run is not killed in it.
+        let mut journal = std::fs::read(&path).unwrap_or_default();
+        journal.truncate(journal.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
+        let recording = Recording { snapshot, journal, ..Recording::default() };
         let (sandbox, flying) = (sandbox.clone(), BTreeMap::new());
         Self(Arc::new(Mutex::new(Tape { sandbox, path, recording, flying, sent: 0 })))
     }
