@@ -16,8 +16,19 @@ pub struct Live {
     pub tried: BTreeMap<Address, Tried>,
     /// What others have in the clusters that were searched, and that a controller serves there.
     pub guests: Vec<Guest>,
-    /// The clusters that were to be searched and could not be, and why.
-    pub unsearched: Vec<(String, String)>,
+    /// The clusters that were to be searched and could not be.
+    pub unsearched: Vec<Unsearched>,
+}
+
+/// A cluster that was to be searched and could not be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unsearched {
+    /// Which, as specs of objects name it.
+    pub cluster: Json,
+    /// In words.
+    pub called: String,
+    /// Why it could not be.
+    pub error: String,
 }
 
 /// A change that was tried out and not carried out.

@@ -4,6 +4,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::OWN_ACCESS;
 use super::draft::Draft;
 use super::node_groups;
 use super::site::Site;
@@ -102,7 +103,7 @@ fn accesses(draft: &mut Draft<'_>, site: &Site, at: &Address, cluster: &Cluster)
         "policies": [{ "policy_arn": access_policy(&site.place.region, "admin", true), "namespaces": [] }],
         "tags": draft.tags(),
     });
-    draft.add(entry(site, at, "stack", own));
+    draft.add(entry(site, at.part(OWN_ACCESS), at, own));
     for (name, access) in &cluster.access {
         let other = json!({
             "cluster": site.name,
@@ -110,12 +111,12 @@ fn accesses(draft: &mut Draft<'_>, site: &Site, at: &Address, cluster: &Cluster)
             "policies": [policy_of(&site.place.region, access)],
             "tags": draft.tags(),
         });
-        draft.add(entry(site, at, name, other));
+        draft.add(entry(site, at.part(&format!("access.{name}")), at, other));
     }
 }
 
-fn entry(site: &Site, at: &Address, name: &str, json: Json) -> Resource {
-    Resource::new(at.part(&format!("access.{name}")), "eks_access_entry", &site.place, spec(json)).inside(at)
+fn entry(site: &Site, address: Address, cluster: &Address, json: Json) -> Resource {
+    Resource::new(address, "eks_access_entry", &site.place, spec(json)).inside(cluster)
 }
 
 fn policy_of(region: &str, access: &Access) -> Json {

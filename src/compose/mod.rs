@@ -41,6 +41,9 @@ use draft::Draft;
 use crate::graph::Graph;
 use crate::stack::{Diagnostic, Stack};
 
+/// The part of a cluster by which the one who runs this is let in.
+pub const OWN_ACCESS: &str = "access.stack";
+
 /// References in the file to what no kind of theirs gives, by the outputs that each kind tells.
 pub fn unknown_outputs(
     stack: &Stack,

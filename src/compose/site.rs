@@ -60,7 +60,7 @@ impl Draft<'_> {
             place,
             reference,
             cluster: kubeconfig.is_none().then(|| at.clone()),
-            access: made.then(|| at.part("access.stack")),
+            access: made.then(|| at.part(super::OWN_ACCESS)),
             nodes: cluster
                 .nodes
                 .keys()

@@ -82,6 +82,15 @@ impl Work<'_> {
 
     /// Says what is waited for and waits a moment; an error once the limit is reached.
     async fn wait(&self, what: &str) -> CloudResult<()> {
+        self.pause(what, self.kind.shape().timing.poll).await
+    }
+
+    /// The same for what may still arrive from an earlier run and mostly does not: looks less and less often.
+    async fn wait_for_late(&self, what: &str) -> CloudResult<()> {
+        self.pause(what, self.kind.shape().timing.poll.max(self.elapsed() / 2)).await
+    }
+
+    async fn pause(&self, what: &str, pause: Duration) -> CloudResult<()> {
         self.tell(Note::Waits(what.to_owned()));
         if self.elapsed() >= self.limit {
             let minutes = self.limit.as_secs().div_ceil(60);
@@ -93,7 +102,7 @@ impl Work<'_> {
         let stopped = cancel.wait_for(|told| *told != Cancel::No);
         let clock = self.cx.cloud().clock();
         tokio::select! {
-            () = clock.sleep(self.kind.shape().timing.poll) => Ok(()),
+            () = clock.sleep(pause) => Ok(()),
             Ok(_) = stopped => Err(CloudError::new(ErrorSort::Interrupted, "waiting", what)),
         }
     }
@@ -206,7 +215,7 @@ async fn made_before(work: &Work<'_>, spec: &Json) -> CloudResult<Option<FoundAn
         if work.may_not_arrive() {
             return Ok(None);
         }
-        work.wait("what an earlier run may have made").await?;
+        work.wait_for_late("what an earlier run may have made").await?;
     }
 }
 
@@ -263,7 +272,7 @@ async fn settle(work: &Work<'_>, id: &str) -> CloudResult<Object> {
             match &found.readiness {
                 Readiness::Pending(what) | Readiness::Leaving(what) => work.wait(what).await?,
                 Readiness::Ready if sent.is_some() && !work.may_not_arrive() => {
-                    work.wait("what an earlier run may have sent for another goal").await?;
+                    work.wait_for_late("what an earlier run may have sent for another goal").await?;
                 }
                 Readiness::Ready | Readiness::Broken(_) => return Ok(object(work, found)),
             }
@@ -391,7 +400,7 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
                     break;
                 }
                 Err(error) if error.sort == ErrorSort::NotFound => {
-                    work.wait("the cloud to show it").await?;
+                    work.wait_for_late("the cloud to show it").await?;
                     continue;
                 }
                 Err(error) if passes(&error) => {
@@ -412,7 +421,9 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
                 outputs = Some(found.outputs);
                 work.wait(&what).await?;
             }
-            Ok(None) if unsure && !work.may_not_arrive() => work.wait("the cloud to show it").await?,
+            Ok(None) if unsure && !work.may_not_arrive() => {
+                work.wait_for_late("the cloud to show it").await?;
+            }
             Ok(None) => break,
             // What it lived in is gone.
             Err(error) if error.sort == ErrorSort::NotFound => break,

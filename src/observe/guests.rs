@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use crate::cloud::{Cloud, CloudResult, ClusterRef, ErrorSort, Objects};
 use crate::graph::Place;
-use crate::live::{Guest, Live};
+use crate::live::{Guest, Live, Unsearched};
 use crate::state::State;
 
 const GATEWAY_API: &str = "gateway.networking.k8s.io/v1";
@@ -56,7 +56,10 @@ pub(super) async fn search(cloud: &Cloud, state: &State, clusters: Vec<(Json, Pl
             Ok(guests) => live.guests.extend(guests),
             // A cluster that is gone holds nobody.
             Err(error) if matches!(error.sort, ErrorSort::NotFound | ErrorSort::NotYet) => {}
-            Err(error) => live.unsearched.push((called(&cluster), error.to_string())),
+            Err(error) => {
+                let (called, error) = (called(&cluster), error.to_string());
+                live.unsearched.push(Unsearched { cluster, called, error });
+            }
         }
     }
 }

@@ -103,6 +103,8 @@ pub(super) fn decide(given: &Given<'_>) -> Result<Decided, Vec<Refusal>> {
             Intent::Destroy { .. } => Reason::Destroy,
         };
         match is_removed {
+            // Earlier objects have steps of their own.
+            _ if record.current.is_none() && record.open.is_none() => {}
             Some(false) => decided.note(address, forget(record, reason)),
             Some(true) | None => unwanted(given, &mut decided, address, record, reason),
         }
@@ -540,7 +542,8 @@ fn unwanted(given: &Given<'_>, decided: &mut Decided, address: &Address, record:
             (decision.verb, decision.reason) = (Verb::Forget, Reason::Gone);
         }
         Some(Seen::Found(found)) => decision.id = Some(found.id.clone()),
-        Some(Seen::Absent) if is_settled(record) && !leaves(given.shapes, record) => {
+        // Nothing of it is open: what is not found will not turn up later.
+        Some(Seen::Absent) if record.open.is_none() && !leaves(given.shapes, record) => {
             (decision.verb, decision.reason) = (Verb::Forget, Reason::Gone);
         }
         Some(Seen::Absent | Seen::Unreadable(_)) | None => {
@@ -571,11 +574,6 @@ fn goes_with_it(record: &Record, seen: Option<&Seen>) -> Vec<String> {
         format!("deletes Lattice service {} with its listeners and target groups", name(&arn, "/"))
     });
     balancer.into_iter().chain(service).collect()
-}
-
-/// Whether what is not found will not turn up later: nothing of it is open.
-fn is_settled(record: &Record) -> bool {
-    record.open.is_none()
 }
 
 /// Whether what a controller made of it may be there still.

@@ -10,8 +10,9 @@ use super::decide::{Decided, Decision, Given};
 use super::{Old, Refusal, Step};
 use crate::address::Address;
 use crate::change::{Action, Reason, Verb};
+use crate::compose::OWN_ACCESS;
 use crate::graph::{Edge, Place, Sort};
-use crate::live::Guest;
+use crate::live::{Guest, Readiness, Seen};
 use crate::recipe;
 use crate::state::{Record, State};
 
@@ -111,10 +112,10 @@ fn reference(record: &Record, spec: &Json) -> Json {
 
 /// Decides about all guests: those that stand on something that goes are in the way.
 pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
-    let all = given.live.unsearched.iter();
-    decided.refusals.extend(
-        all.map(|(cluster, error)| Refusal::Unsearched { cluster: cluster.clone(), error: error.clone() }),
-    );
+    let all = given.live.unsearched.iter().filter(|it| !is_shut(given, &it.cluster));
+    decided
+        .refusals
+        .extend(all.map(|it| Refusal::Unsearched { cluster: it.called.clone(), error: it.error.clone() }));
     // What others stand on first: what hangs on it goes with it.
     let rank = |guest: &&Guest| match guest.sort[1].as_str() {
         _ if configures(guest) => 0,
@@ -168,6 +169,26 @@ fn include(decided: &mut Decided, guest: &Guest, key: &str, edges: BTreeSet<Edge
     let edges = edges.into_iter().collect();
     decided.guests.insert(address.clone(), Included { kind, place: guest.place.clone(), edges });
     decided.by_address.insert(address, decision);
+}
+
+/// Whether it is in the nature of things that a cluster made here lets nobody of this stack in: it goes already, an
+/// earlier run was about to take its own access away, after all that needed it, or never came to have one. Nothing
+/// of this stack serves anybody there.
+fn is_shut(given: &Given<'_>, cluster: &Json) -> bool {
+    let clusters = given.state.records.iter().filter(|(_, record)| record.kind == "eks_cluster");
+    let mut this = clusters.filter(|(_, it)| spec(it).is_some_and(|spec| reference(it, spec) == *cluster));
+    this.any(|(address, _)| {
+        let goes = matches!(given.live.found.get(address),
+            Some(Seen::Found(found)) if matches!(found.readiness, Readiness::Leaving(_)));
+        goes || !has_access(given.state, address)
+    })
+}
+
+fn has_access(state: &State, cluster: &Address) -> bool {
+    state.records.get(&cluster.part(OWN_ACCESS)).is_some_and(|record| {
+        let goes = record.open.as_ref().is_some_and(|open| open.action == Action::Delete);
+        !goes && record.current.as_ref().is_some_and(|object| object.finished)
+    })
 }
 
 /// The key of a cluster in the stack file, by what is recorded of it.

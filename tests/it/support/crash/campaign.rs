@@ -117,12 +117,18 @@ impl Campaign {
     pub fn try_all(&self, then: Then, part: usize, parts: usize) {
         let mut wrong: Vec<Fault> = Vec::new();
         let points: Vec<Point> = self.points().into_iter().skip(part).step_by(parts).collect();
+        let watch = stack::clock::Stopwatch::start();
         for (number, point) in points.iter().enumerate() {
             if let Err(fault) = simulated(self.one(*point, then, number)) {
                 wrong.push(format!("{}: {fault}", self.describe(*point)));
             }
         }
-        tell(&format!("crash: {} points of {} tried, then {then:?}", points.len(), self.name));
+        let each = watch.elapsed().as_millis() / u128::try_from(points.len().max(1)).expect("few");
+        tell(&format!(
+            "crash: {} points of {} tried, then {then:?}: {each} ms each",
+            points.len(),
+            self.name
+        ));
         assert!(wrong.is_empty(), "{} of {} went wrong:\n{}", wrong.len(), points.len(), wrong.join("\n\n"));
     }
 

@@ -95,10 +95,26 @@ pub fn inventory(world: &World) -> Inventory {
     let mut all = Inventory::new();
     for line in world.inventory() {
         if !HISTORY.iter().any(|table| line.contains(table)) {
-            *all.entry(without_ids(&line)).or_default() += 1;
+            *all.entry(without_numbers(&without_ids(&line))).or_default() += 1;
         }
     }
     all
+}
+
+/// A line without what depends on how often something was made: the number of a node group that was replaced, the
+/// address of a node.
+fn without_numbers(line: &str) -> String {
+    let (start, end) = match line {
+        _ if line.contains(" eks/node-group ") => {
+            let name = line.trim_end_matches(|letter: char| letter.is_ascii_digit()).strip_suffix('-');
+            (name.unwrap_or(line), "")
+        }
+        _ => line
+            .split_once("/core/nodes ip-")
+            .and_then(|(start, name)| Some((start, name.split_once('.')?.1)))
+            .unwrap_or((line, "")),
+    };
+    if end.is_empty() { start.to_owned() } else { format!("{start}/core/nodes ip-#.{end}") }
 }
 
 /// A line without what the cloud made up: eight hexadecimal digits or more, and short ones that hang on such.
