@@ -16,8 +16,6 @@ pub enum Event {
         /// How many steps there are.
         steps: usize,
     },
-    /// The last line of the journal was not whole: an earlier run was killed while it wrote. It has been cut off.
-    JournalTorn,
     /// A step of an earlier run was found without an end; it is gone on with.
     Recovered {
         /// Which resource.

@@ -115,9 +115,6 @@ impl<'a> Run<'a> {
         emit: &mut dyn FnMut(Event),
     ) -> Result<Outcome, StoreError> {
         emit(Event::RunStarted { steps: self.plan.steps.len() });
-        if locked.was_torn() {
-            emit(Event::JournalTorn);
-        }
         for (address, what) in recovered::recovered(self.plan, locked.state(), self.registry) {
             emit(Event::Recovered { address, what });
         }

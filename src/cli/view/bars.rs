@@ -49,7 +49,7 @@ impl Bars {
     pub fn show(&mut self, event: &Event, at: Duration) {
         match event {
             Event::RunStarted { steps } => self.whole.set_length(*steps as u64),
-            Event::JournalTorn | Event::Recovered { .. } => {}
+            Event::Recovered { .. } => {}
             Event::StepStarted { step, address, action, usual, .. } => {
                 let line = (self.running.values().filter(|one| one.line.is_some()).count() < MOST)
                     .then(|| self.all.insert_before(&self.whole, ProgressBar::new_spinner()));

@@ -99,7 +99,6 @@ fn references(value: &Value) -> Vec<String> {
 pub fn event(out: &mut dyn Write, event: &Event, at: Duration) -> io::Result<()> {
     let mut told = match event {
         Event::RunStarted { steps } => json!({ "type": "run_started", "steps": steps }),
-        Event::JournalTorn => json!({ "type": "journal_torn" }),
         Event::Recovered { address, what } => {
             json!({ "type": "recovered", "address": address, "what": what })
         }

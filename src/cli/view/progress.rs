@@ -46,10 +46,6 @@ impl Lines {
         let at = format!("{DIM}[{}]{DIM:#}", stamp(at));
         match event {
             Event::RunStarted { .. } => Ok(()),
-            Event::JournalTorn => writeln!(
-                out,
-                "{at}   an earlier run was killed while it wrote to its journal; nothing of it is lost"
-            ),
             Event::Recovered { address, what } => {
                 writeln!(out, "{at}   found {BOLD}{address}{BOLD:#}: {what}")
             }
@@ -138,7 +134,6 @@ mod tests {
         let error = CloudError::new(ErrorSort::Other, "EKS.CreateAddon", "no luck");
         let events = [
             (0, 0, Event::RunStarted { steps: 3 }),
-            (0, 0, Event::JournalTorn),
             (
                 0,
                 0,
@@ -192,7 +187,6 @@ mod tests {
         }
         lines.write_skipped(&mut out, seconds(554)).expect("a vector takes all");
         insta::assert_snapshot!(String::from_utf8(out.into_inner()).expect("is UTF-8"), @r"
-        [00:00]   an earlier run was killed while it wrote to its journal; nothing of it is lost
         [00:00]   found cluster.edge: an earlier run began it; polling on
         [00:00]   cluster.edge  creating EKS cluster, which usually takes 10m
         [00:40]   cluster.edge  still creating: status CREATING (40s of usually 10m)
