@@ -31,8 +31,12 @@ fn served() -> Served {
 }
 
 fn start(served: &Served, words: &[&str]) -> Child {
+    start_with(served, &[], words)
+}
+
+fn start_with(served: &Served, variables: &[(&str, &str)], words: &[&str]) -> Child {
     let mut program = program(served.folder());
-    program.env_clear().env("HOME", "/nowhere").envs(&served.environment);
+    program.env_clear().env("HOME", "/nowhere").envs(&served.environment).envs(variables.iter().copied());
     program.args(words).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs")
 }
 
@@ -146,7 +150,38 @@ async fn b27_an_interrupt_and_a_termination_stop_a_run_in_good_order() {
     }
 }
 
-/// What CI systems do: SIGINT, SIGTERM a while later, SIGKILL. The cloud does not answer meanwhile.
+/// How a run ended, if it ends within so many milliseconds.
+async fn ended_within(run: &mut Child, millis: u128) -> Option<ExitStatus> {
+    let watch = Stopwatch::start();
+    loop {
+        let status = run.try_wait().expect("it can be asked");
+        if status.is_some() || watch.elapsed().as_millis() >= millis {
+            return status;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// SIGINT, 7.5 s, SIGTERM, 2.5 s, SIGKILL, while the cloud answers nobody: the run has ended before it is killed.
+#[tokio::test]
+async fn b27_what_ci_systems_do_to_a_run_loses_nothing() {
+    let served = served();
+    let fresh = there(&served).await;
+    let mut run = start_with(&served, &[("STACK_SPEED", "1")], UP);
+    until_something_is_made(&mut run);
+    served.signal("STOP");
+    let mut status = None;
+    for (signal, then) in [("INT", 7_500), ("TERM", 2_500), ("KILL", 10_000)] {
+        if status.is_none() {
+            send(signal, &run);
+            status = ended_within(&mut run, then).await;
+        }
+    }
+    served.signal("CONT");
+    stopped_well(&served, status.expect("it ends"));
+    assert_eq!(there(&served).await, fresh);
+}
+
 #[tokio::test]
 async fn b27_a_second_signal_stops_a_run_that_still_waits_for_answers() {
     let served = served();
