@@ -1,12 +1,13 @@
 //! The field-wise difference of two specs, by opinion: what the file does not speak of makes none.
 //!
-//! Pure. What follows from a difference is decided in `plan`; `drift` compares without opinion.
+//! Pure. Sensitive leaves are marks before they come here. What follows from a difference is decided in `plan`; `drift` compares without opinion.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
 use crate::change::FieldChange;
+use crate::secret::is_mark;
 use crate::shape::Shape;
 use crate::value::Value;
 
@@ -129,7 +130,8 @@ impl Walk<'_> {
 }
 
 fn change(shape: &Shape, path: &str, before: Option<Value>, after: Option<Value>) -> FieldChange {
-    let sensitive = is_in(shape.sensitive, path);
+    let is_mark = |side: &Value| side.as_str().is_some_and(is_mark);
+    let sensitive = is_in(shape.sensitive, path) || before.iter().chain(&after).any(is_mark);
     let emptied = before.is_some() && after.as_ref().is_none_or(is_empty);
     let fixed = is_in(shape.fixed, path) || (emptied && is_in(shape.never_emptied, path));
     FieldChange { path: path.to_owned(), before, after, sensitive, fixed }

@@ -11,6 +11,7 @@ use petgraph::graph::DiGraph;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
+use crate::secret::Secrets;
 use crate::value::Value;
 
 /// Where a resource lives: an account of the stack file (none: the one the run's credentials are for) and a region.
@@ -131,6 +132,8 @@ pub struct Graph {
     pub removed: BTreeMap<Address, bool>,
     /// What may be wrong and may be right, in words.
     pub notes: Vec<String>,
+    /// What in all of it must never be told or kept.
+    pub secrets: Secrets,
 }
 
 impl Graph {

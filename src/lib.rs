@@ -21,7 +21,7 @@
 //!
 //! | layer | modules | what lives there |
 //! |---|---|---|
-//! | 0 words | [`address`], [`value`], [`clock`], [`door`] | identity of a resource; JSON with unknown leaves; the one clock; HTTP without a network |
+//! | 0 words | [`address`], [`value`], [`secret`], [`clock`], [`door`] | identity of a resource; JSON with unknown leaves; what is never told or kept; the one clock; HTTP without a network |
 //! | 1 model | [`stack`] | the sections of a stack file as types, parsing with spans, diagnostics |
 //! | | [`recipe`] | pure data by controller version: Kubernetes objects, IAM statements, CRDs |
 //! | | [`compose`] | sections become resources and the edges between them |
@@ -48,6 +48,7 @@
 //! * The edges of a resource are kept in the state, so that teardown keeps its order when a section has left the file.
 //! * A delete ends when the cloud says that the thing, and whatever it made, is gone.
 //! * Commands that only read get clients that cannot write: see [`cloud::Access`].
+//! * What is sensitive never leaves the memory of the run but for the cloud: see [`secret`].
 //! * Nothing below [`cli`] prints, reads the environment or exits.
 //! * The sandbox knows nothing of plans, states, kinds or the command line: any client can use it.
 
@@ -69,6 +70,7 @@ pub mod plan;
 pub mod recipe;
 pub mod rehearse;
 pub mod sandbox;
+pub mod secret;
 pub mod shape;
 pub mod stack;
 pub mod state;

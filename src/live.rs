@@ -124,6 +124,19 @@ pub enum Readiness {
     Leaving(String),
 }
 
+impl Readiness {
+    /// The same, in other words.
+    #[must_use]
+    pub fn in_words(self, say: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            Self::Ready => Self::Ready,
+            Self::Pending(what) => Self::Pending(say(&what)),
+            Self::Broken(why) => Self::Broken(say(&why)),
+            Self::Leaving(what) => Self::Leaving(say(&what)),
+        }
+    }
+}
+
 /// Whose a thing is, by its tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {

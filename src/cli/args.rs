@@ -15,7 +15,7 @@ use crate::address::Address;
 
 use crate::stack::duration::Limit;
 pub use rehearse::{Rehearse, RehearseVerb, Telling};
-pub use state::{State, StateVerb};
+pub use state::{Rekey, State, StateVerb};
 pub use sweep::Sweep;
 
 const STYLES: Styles = Styles::styled()

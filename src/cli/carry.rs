@@ -28,6 +28,7 @@ use crate::execute::event::{Event, Outcome};
 use crate::execute::{Cancel, Options, execute};
 use crate::observe::observe_for;
 use crate::plan::{Intent, Leave, Plan, plan_with};
+use crate::secret::{Mask, Secrets, shown};
 use crate::state::State;
 use crate::state::journal::Entry;
 use crate::state::store::{Holder, Locked, Wait, Waiting};
@@ -135,7 +136,8 @@ async fn carry_locked(
     let decided = decided(run, &order.what, locked.state(), order.leave);
     let (plan, new, calls) = signals::unless_told(&mut signals, decided).await?;
     show(screen, &plan, calls, how.json, how.verbose)?;
-    if plan.is_empty() && !changes_the_record(&plan, locked.state()) {
+    let otherwise = kept_otherwise(locked, screen);
+    if plan.is_empty() && !otherwise && !changes_the_record(&plan, locked.state(), &run.stack.secrets) {
         return audit_if_due(screen, run, &mut signals, locked, &plan, how.json).await;
     }
     if !plan.is_empty() && !how.yes {
@@ -229,7 +231,7 @@ async fn decided(run: &Run, what: &What, state: &State, leave: Leave) -> Result<
         }
         What::Saved(opened) => {
             opened.is_fresh(state)?;
-            opened.plan().clone()
+            opened.told_again(&run.graph, state)?
         }
     };
     let noted = plan.notes.clone();
@@ -241,15 +243,31 @@ async fn decided(run: &Run, what: &What, state: &State, leave: Leave) -> Result<
     Ok((plan, new, run.calls + cloud.calls().total()))
 }
 
+/// Whether the state has to be written anew because of how it was kept; and says so.
+fn kept_otherwise(locked: &Locked, screen: &Screen) -> bool {
+    let notes = [
+        (locked.was_exposed(), "the state held sensitive values in plain: they are taken out now"),
+        (locked.was_plain(), "the state was not encrypted: it is from now on"),
+    ];
+    for (_, note) in notes.iter().filter(|(so, _)| *so) {
+        screen.status(|out| {
+            writeln!(out, "note: {note}. Copies of it that were made before are as they were.")
+        });
+    }
+    notes.iter().any(|(so, _)| *so)
+}
+
 /// Whether a plan without steps changes what is recorded: edges, or the outputs of the stack.
-fn changes_the_record(plan: &Plan, state: &State) -> bool {
+fn changes_the_record(plan: &Plan, state: &State, secrets: &Secrets) -> bool {
     if matches!(plan.intent, Intent::Destroy { .. }) {
         return false;
     }
     let known = |reference: &crate::value::Reference| state.output(reference);
     let outputs = plan.outputs.iter();
-    let outputs =
-        outputs.filter_map(|(name, value)| Some((name.clone(), value.resolve(&known).known().ok()?)));
+    let mask = Mask::new(secrets, &state.lineage);
+    let outputs = outputs.filter_map(|(name, value)| {
+        Some((name.clone(), mask.masked(&value.resolve(&known).known().ok()?).into_owned()))
+    });
     !plan.edges.is_empty() || outputs.collect::<BTreeMap<_, _>>() != state.outputs
 }
 
@@ -262,7 +280,7 @@ fn tell_end(
     state: &State,
 ) -> Result<(), Failure> {
     if how.json {
-        let outputs = json!(state.outputs);
+        let outputs = shown(&json!(state.outputs));
         return screen.answer(|out| view::json::outcome(out, outcome, &outputs, run.sandbox));
     }
     screen.status(|out| writeln!(out));

@@ -29,7 +29,10 @@ pub(super) fn run(
         let name = &run.stack.head.name;
         let state = run.store.read().await?.ok_or_else(|| never_made(name, &args.of, global.sandbox))?;
         let live = observe(&cloud, run.registry, None, &state).await;
-        Ok((drift(&state, &live, &run.registry.shapes()), run.calls + cloud.calls().total()))
+        Ok((
+            drift(&state, &live, &run.registry.shapes(), &run.stack.secrets),
+            run.calls + cloud.calls().total(),
+        ))
     };
     let told = async { signals::unless_told(&mut signals::listen()?, looked).await };
     let (report, calls) = block_on(global.sandbox, told)??;

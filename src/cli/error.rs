@@ -12,6 +12,8 @@ use crate::plan::Refusal;
 use crate::sandbox::OpenError;
 use crate::stack::{Diagnostic, Source};
 use crate::state::file::FileError;
+use crate::state::keys::KeyError;
+use crate::state::seal::SealError;
 use crate::state::store::{RefusalSort, StoreError};
 
 /// The exit codes, as the table in the help tells them.
@@ -198,6 +200,7 @@ impl From<StoreError> for Failure {
                 .hint("this run stopped; the other one goes on from what it had begun, and what is kept is whole"),
             StoreError::OtherHolder { .. } => failure(Exit::Conflict)
                 .hint("look whether that run still lives, then name its id"),
+            StoreError::Sealed { source, .. } => failure(Exit::Failed).hint(unseal(source)),
             StoreError::Disk { source, .. } => match disk_hint(source.kind()) {
                 Some(hint) => failure(Exit::Failed).hint(hint),
                 None => failure(Exit::Failed),
@@ -246,6 +249,18 @@ fn of_store(mut failure: Failure, sort: RefusalSort) -> Failure {
     };
     failure.exit = exit;
     failure.hint(hint)
+}
+
+/// What to do about what cannot be opened.
+pub(super) fn unseal(error: &SealError) -> &'static str {
+    match error {
+        SealError::NoKeys => "put `encryption` back; `stack state rekey` takes it off",
+        SealError::Key(KeyError::Wrong(_)) => {
+            "nothing was changed; give the passphrase or the identity that it was encrypted by, or change keys by `stack state rekey`"
+        }
+        SealError::Key(_) => "nothing was changed; look at `encryption` under [state] and its key",
+        SealError::Damaged => "nothing was changed; take the file from a backup",
+    }
 }
 
 impl From<OpenError> for Failure {
@@ -341,6 +356,9 @@ fn hint_of(refusal: &Refusal) -> Option<&'static str> {
             Some("what is only looked up must exist: check its name, region and account")
         }
         Refusal::Protected { .. } => Some("take `prevent_destroy` out of its [lifecycle] if you mean it"),
+        Refusal::KnownBySecret { .. } => {
+            Some("use a variable that is not sensitive there: names are written down and shown")
+        }
         Refusal::Unknown(_) => Some("`stack state list` and `stack graph` tell the addresses"),
         Refusal::Version(_) => {
             Some("Kubernetes goes up by one minor version at a time and never back: set `version` so")

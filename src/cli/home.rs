@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use super::environment::Environment;
 use super::error::Failure;
 use super::reach::{CONTENT, SANDBOX, STATE};
+use super::sealing::seal;
 use crate::clock::Clock;
 use crate::stack::{BackendPlace, Keeping, ObjectCloud, Stack};
 use crate::state::store::Store;
@@ -80,6 +81,17 @@ impl Home {
 
     /// The state of a stack there. `sdk` has the credentials of the run.
     pub(super) fn store(
+        &self,
+        stack: &Stack,
+        cloud: &str,
+        sdk: Option<&SdkConfig>,
+        environment: &Environment,
+    ) -> Result<Store, Failure> {
+        let store = self.plain_store(stack, cloud, sdk, environment)?;
+        Ok(store.keeping(seal(stack, environment)?, stack.secrets.clone()))
+    }
+
+    fn plain_store(
         &self,
         stack: &Stack,
         cloud: &str,

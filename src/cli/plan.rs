@@ -30,7 +30,8 @@ pub(super) fn run(
     } else {
         (Intent::Up { targets, replace }, composed(&args.of, environment)?)
     };
-    let origin = saved::origin(&args.of, environment, &graph);
+    let secrets = stack.secrets.clone();
+    let origin = saved::origin(&args.of, environment, &graph, &secrets);
     let looked = async {
         let run = Run::begin(stack, graph, global, environment, Access::Plan).await?;
         screen.status(|out| writeln!(out, "Stack {} in {}\n", run.stack.head.name, run.whereabouts()));
@@ -47,7 +48,7 @@ pub(super) fn run(
     let told = async { signals::unless_told(&mut signals::listen()?, looked).await };
     let (plan, calls) = block_on(global.sandbox, told)??;
     if let Some(path) = &args.output {
-        saved::save(path, origin, &plan)?;
+        saved::save(path, origin, &plan.kept(&secrets))?;
     }
     show(screen, &plan, calls, args.json, args.verbose)?;
     if let Some(path) = &args.output {

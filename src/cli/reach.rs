@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::cloud::{Access, Cloud, CloudError, Downloads, ErrorSort, Gate, Named, Settings, retry, timeouts};
 use crate::graph::Place;
 use crate::sandbox::Sandbox;
+use crate::secret::Secrets;
 use crate::stack::Stack;
 
 /// The home of local state, and of everything of the embedded cloud.
@@ -73,6 +74,7 @@ pub(super) async fn reach(
     };
     settings.accounts = roles(stack, &settings.sdk).await;
     settings.home = environment.get("HOME").map(PathBuf::from);
+    settings.secrets = stack.secrets.clone();
     let cloud = Cloud::new(settings.clone());
     check_kubeconfigs(&cloud, stack).await?;
     let identity = whoami(&cloud, region, sandbox.is_some()).await?;
@@ -128,7 +130,8 @@ pub(super) async fn real(
     check_credentials(&sdk, environment).await?;
     let downloads = downloads(environment);
     let (accounts, gate) = (BTreeMap::new(), Gate::default());
-    Ok(Settings { sdk, clock, access, gate, accounts, door: None, downloads, home: None })
+    let secrets = Secrets::default();
+    Ok(Settings { sdk, clock, access, gate, accounts, door: None, downloads, home: None, secrets })
 }
 
 /// Every kubeconfig that the file names is there and has the context, before anything is sent.

@@ -47,6 +47,8 @@ impl Run {
         let (cloud, sdk) = (&reached.identity.cloud, Some(&reached.settings.sdk));
         let store = home.store(&stack, cloud, sdk, environment)?;
         reached.settings.downloads.pin(&lock.pins.0);
+        // Where nothing could be composed there are secrets none the less.
+        let graph = Graph { secrets: stack.secrets.clone(), ..graph };
         Ok(Self {
             lock,
             stack,

@@ -11,10 +11,13 @@ use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::reach::SANDBOX;
 use super::run::composed;
+use crate::address::Address;
 use crate::graph::Graph;
 use crate::kind::Registry;
+use crate::plan::known::Told;
 use crate::plan::saved::{self, Origin, Saved};
 use crate::plan::{Intent, Plan};
+use crate::secret::Secrets;
 use crate::stack::Stack;
 use crate::state::State;
 
@@ -28,17 +31,28 @@ pub(super) struct Opened {
 }
 
 /// What a plan was made from, for its file.
-pub(super) fn origin(of: &OfStack, environment: &Environment, graph: &Graph) -> Origin {
+///
+/// Sensitive values are not in it: whoever carries the plan out gives them again.
+pub(super) fn origin(of: &OfStack, environment: &Environment, graph: &Graph, secrets: &Secrets) -> Origin {
+    let variables = environment.stack_variables();
+    let is_secret = |(_, value): &(&String, &String)| secrets.holds(value);
+    let all = of.vars.iter().map(|(name, value)| (name, value)).chain(&variables);
+    let withheld: Vec<String> = all.filter(is_secret).map(|(name, _)| name.clone()).collect();
     Origin {
         stack: of.stack.clone(),
-        vars: of.vars.clone(),
+        vars: of.vars.iter().filter(|(_, value)| !secrets.holds(value)).cloned().collect(),
         var_files: of.var_files.clone(),
-        environment: environment.stack_variables(),
+        environment: variables.iter().filter(|one| !is_secret(one)).map(owned).collect(),
+        withheld,
         digest: saved::digest(graph),
     }
 }
 
-/// Saves a plan. It holds all values, sensitive ones too: the file is for its owner only.
+fn owned((name, value): (&String, &String)) -> (String, String) {
+    (name.clone(), value.clone())
+}
+
+/// Saves a plan, as `Plan::kept` gives it. The file is for its owner only all the same.
 pub(super) fn save(path: &Path, origin: Origin, plan: &Plan) -> Result<(), Failure> {
     let fail = |error: &dyn std::error::Error| {
         Failure::of(Exit::Failed, error).because(format!("the plan was to be saved as {}", path.display()))
@@ -99,7 +113,10 @@ impl Opened {
             vars: origin.vars.clone(),
             var_files: origin.var_files.clone(),
         };
-        let environment = environment.with_variables(&origin.environment);
+        let again = environment.stack_variables();
+        let again = again.iter().filter(|(name, _)| origin.withheld.contains(name));
+        let environment =
+            environment.with_variables(&origin.environment.iter().chain(again).map(owned).collect());
         let read = if destroys { what_is_protected(&of, &environment) } else { composed(&of, &environment) };
         let (stack, graph) = read.map_err(|wrong| {
             let why = format!("the stack {} cannot be read as it was then", origin.stack);
@@ -148,6 +165,17 @@ impl Opened {
             .hint("leave out `--sandbox`")),
             _ => Ok(()),
         }
+    }
+
+    /// The plan with its sensitive values, which are not in the file, as the stack file says them again.
+    pub(super) fn told_again(&self, graph: &Graph, state: &State) -> Result<Plan, Failure> {
+        self.plan().clone().told_again(&Told::of(graph, state)).map_err(|missing| {
+            let names: Vec<&str> = missing.iter().map(Address::as_str).collect();
+            self.stale(format!(
+                "the stack file does not say the sensitive values of {} any more",
+                names.join(", ")
+            ))
+        })
     }
 
     /// Refuses a plan that the state is no longer as it was.

@@ -7,12 +7,14 @@ use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::kept::Kept;
 use super::output::unknown;
+use super::rekey;
 use super::relocate::relocate;
 use super::repair::Hand;
 use super::run::{block_on, recorded};
 use super::screen::Screen;
 use super::view::words::{DIM, YELLOW, action_now, count};
 use crate::address::Address;
+use crate::secret::shown;
 use crate::state::{Record, State, file};
 
 /// Does what is asked.
@@ -30,6 +32,7 @@ pub(super) fn run(
         StateVerb::Migrate { of, to } => return relocate(screen, global, environment, of, to),
         StateVerb::Pull { of } => pull(screen, &recorded(of, global, environment)?)?,
         StateVerb::Check { of } => check(screen, global, environment, of)?,
+        StateVerb::Rekey(args) => return rekey::run(screen, global, environment, args),
         StateVerb::List { of, json } => list(screen, &recorded(of, global, environment)?, *json)?,
         StateVerb::Show { of, address } => show(screen, &recorded(of, global, environment)?, address)?,
     }
@@ -103,9 +106,9 @@ fn show(screen: &Screen, state: &State, address: &Address) -> Result<(), Failure
     if covered.is_empty() {
         return Err(unknown("resource", address.as_str(), state.records.keys().map(Address::as_str)));
     }
-    let shown = match state.records.get(address) {
+    let found = match state.records.get(address) {
         Some(record) => json!({ address.as_str(): record }),
         None => covered.iter().map(|(known, record)| (known.to_string(), json!(record))).collect(),
     };
-    screen.answer(|out| writeln!(out, "{shown:#}"))
+    screen.answer(|out| writeln!(out, "{:#}", shown(&found)))
 }

@@ -8,6 +8,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 use serde::{Deserialize, Serialize};
 
+use crate::secret::Secrets;
+
 /// The result of a call.
 pub type CloudResult<T> = Result<T, CloudError>;
 
@@ -97,6 +99,15 @@ impl CloudError {
         let sort = classify(code, &message);
         let wrong = Box::default();
         Self { sort, operation: operation.into(), code: code.to_owned(), message, request_id, wrong }
+    }
+
+    /// The same with secrets hidden: clouds repeat what they were sent.
+    #[must_use]
+    pub fn hiding(mut self, secrets: &Secrets) -> Self {
+        for text in [&mut self.operation, &mut self.message] {
+            *text = secrets.hide(text).into_owned();
+        }
+        self
     }
 
     /// The same with another meaning: for codes that mean different things in different calls.
@@ -242,6 +253,13 @@ impl<T> Absent<T> for CloudResult<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn b26_what_a_cloud_repeats_of_a_secret_is_hidden() {
+        let said = CloudError::answered("EC2.CreateTags", "Invalid", "the value hunter22 is no good", None);
+        let hidden = said.hiding(&Secrets::new(["hunter22"]));
+        assert_eq!(hidden.to_string(), "EC2.CreateTags: Invalid: the value (sensitive) is no good");
+    }
 
     fn sort(code: &str, message: &str) -> ErrorSort {
         CloudError::answered("EKS.CreateCluster", code, message, None).sort

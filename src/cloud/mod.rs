@@ -31,6 +31,7 @@ use crate::address::Address;
 use crate::clock::Clock;
 use crate::door::Door;
 use crate::graph::Place;
+use crate::secret::Secrets;
 
 pub use crate::live::Ownership;
 pub use access::{Access, Gate};
@@ -87,6 +88,11 @@ impl Cloud {
     /// Whether what changes something may be sent now.
     fn gate(&self) -> &Gate {
         &self.0.settings.gate
+    }
+
+    /// What no error may repeat.
+    pub fn secrets(&self) -> &Secrets {
+        &self.0.settings.secrets
     }
 
     /// The door in the place of the network, if there is one.

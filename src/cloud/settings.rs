@@ -19,6 +19,7 @@ use super::door::DoorClient;
 use super::{Access, Downloads, Gate};
 use crate::clock::Clock;
 use crate::door::Door;
+use crate::secret::Secrets;
 
 /// How a run reaches its cloud.
 #[derive(Clone)]
@@ -39,6 +40,8 @@ pub struct Settings {
     pub home: Option<PathBuf>,
     /// Where official files come from.
     pub downloads: Downloads,
+    /// What no error may repeat.
+    pub secrets: Secrets,
 }
 
 impl Settings {
@@ -65,6 +68,7 @@ impl Settings {
             door: Some(door),
             downloads: Downloads::default(),
             home: None,
+            secrets: Secrets::default(),
         }
     }
 }

@@ -71,5 +71,6 @@ pub fn compose(stack: &Stack) -> Result<Graph, Vec<Diagnostic>> {
     lifecycle::apply(&mut draft);
     let (moved, removed) = (moves::moved(&mut draft), moves::removed(&mut draft));
     let notes = warnings::all(&draft);
-    Ok(Graph { moved, removed, notes, ..check::build(draft, outputs)? })
+    let secrets = stack.secrets.clone();
+    Ok(Graph { moved, removed, notes, secrets, ..check::build(draft, outputs)? })
 }

@@ -8,6 +8,7 @@ use crate::address::Address;
 use crate::change::FieldChange;
 use crate::diff;
 use crate::live::{FoundAny, Live, Readiness, Seen};
+use crate::secret::{Mask, Secrets, has_marks};
 use crate::shape::{Role, Shape, Shapes};
 use crate::state::{Object, State};
 
@@ -51,7 +52,8 @@ pub enum How {
 }
 
 /// Compares what was recorded after the last apply with what is live. What has no end in the journal yet is not drift.
-pub fn drift(state: &State, live: &Live, shapes: &Shapes) -> Report {
+pub fn drift(state: &State, live: &Live, shapes: &Shapes, secrets: &Secrets) -> Report {
+    let mask = Mask::new(secrets, &state.lineage);
     let mut report = Report::default();
     for (address, record) in &state.records {
         let Some(object) = record.current.as_ref().filter(|object| object.finished) else { continue };
@@ -62,7 +64,9 @@ pub fn drift(state: &State, live: &Live, shapes: &Shapes) -> Report {
             None => {}
             Some(Seen::Unreadable(why)) => drop(report.unreadable.insert(address.clone(), why.clone())),
             Some(Seen::Absent) => note(&mut report, address, shape, Some(How::Gone)),
-            Some(Seen::Found(found)) => note(&mut report, address, shape, compare(shape, object, found)),
+            Some(Seen::Found(found)) => {
+                note(&mut report, address, shape, compare(shape, object, found, &mask));
+            }
         }
     }
     report
@@ -75,13 +79,18 @@ fn note(report: &mut Report, address: &Address, shape: &Shape, how: Option<How>)
     }
 }
 
-fn compare(shape: &Shape, object: &Object, found: &FoundAny) -> Option<How> {
+fn compare(shape: &Shape, object: &Object, found: &FoundAny, mask: &Mask<'_>) -> Option<How> {
     if let Readiness::Broken(why) | Readiness::Leaving(why) = &found.readiness {
         return Some(How::Broken { why: why.clone() });
     }
     if found.id != object.id {
         return Some(How::Gone);
     }
-    let fields = diff::exactly(shape, &object.seen, &found.spec);
+    // Secrets are compared by their marks: that one has changed can be told, and not what it is.
+    let (seen, mut now) = (mask.masked(&object.seen), mask.masked(&found.spec));
+    if has_marks(&seen) {
+        mask.like(now.to_mut(), &seen);
+    }
+    let fields = diff::exactly(shape, &seen, &now);
     (!fields.is_empty()).then_some(How::Changed { fields })
 }

@@ -22,10 +22,11 @@ use crate::change::Action;
 use crate::cloud::{Cloud, CloudError, CloudResult, ErrorSort};
 use crate::kind::Registry;
 use crate::plan::{Intent, Old, Plan, Step};
+use crate::secret::{Mask, has_marks};
 use crate::shape::Recovery;
-use crate::state::Object;
 use crate::state::journal::Entry;
 use crate::state::store::{Locked, StoreError};
+use crate::state::{Object, Open};
 use crate::value::{Reference, Value, walk};
 
 use event::{Event, Outcome};
@@ -230,7 +231,9 @@ impl<'a> Run<'a> {
             .ok_or_else(|| missing(format!("there is no kind {}", step.kind)))?;
         let spec = step.spec.resolve(&|reference| self.given(reference)).known();
         let spec = spec.map_err(|reference| missing(format!("{reference} was not given by any step")))?;
-        let resumed = step.resume.as_ref().filter(|_| step.action == Action::Create);
+        // A token is not used again where a secret among its parameters is not known any more.
+        let is_lost = |open: &Open| kind.shape().recovery == Recovery::Token && has_marks(&open.spec);
+        let resumed = step.resume.as_ref().filter(|open| step.action == Action::Create && !is_lost(open));
         let token = resumed.map_or_else(token, |open| open.token.clone());
         let clock = self.cloud.clock();
         let timing = kind.shape().timing;
@@ -239,8 +242,8 @@ impl<'a> Run<'a> {
             Action::Update | Action::Forget | Action::Move => timing.update,
             Action::Delete => timing.delete,
         };
-        let by_token = kind.shape().recovery == Recovery::Token;
-        let entries = before(step, locked, &spec, &token, clock.millis(), by_token);
+        let resumed = step::sent_again(step, kind);
+        let entries = before(step, locked, &spec, &token, clock.millis(), resumed);
         let work = Work {
             number,
             step,
@@ -407,6 +410,11 @@ impl<'a> Run<'a> {
                 Intent::Destroy { targets } if targets.is_empty() => BTreeMap::new(),
                 Intent::Destroy { .. } => locked.state().outputs.clone(),
             };
+            let mask = Mask::new(self.cloud.secrets(), &self.plan.lineage);
+            let mut outputs = outputs;
+            for value in outputs.values_mut() {
+                mask.json(value);
+            }
             if outputs != locked.state().outputs {
                 locked.append(&[Entry::Outputs { outputs }])?;
             }
@@ -456,7 +464,14 @@ impl<'a> Run<'a> {
 }
 
 /// What is written before a step sends its first call.
-fn before(step: &Step, locked: &Locked, spec: &Json, token: &str, at: i64, by_token: bool) -> Vec<Entry> {
+fn before(
+    step: &Step,
+    locked: &Locked,
+    spec: &Json,
+    token: &str,
+    at: i64,
+    resumed: Option<&Open>,
+) -> Vec<Entry> {
     let address = step.address.clone();
     let mut entries = Vec::new();
     if step.action == Action::Forget {
@@ -469,7 +484,6 @@ fn before(step: &Step, locked: &Locked, spec: &Json, token: &str, at: i64, by_to
         Old::None | Old::Gone | Old::Deposed => {}
     }
     // What is sent again by its token is sent as it was.
-    let resumed = step.resume.as_ref().filter(|_| step.action == Action::Create && by_token);
     entries.push(Entry::Begun {
         address,
         kind: step.kind.clone(),

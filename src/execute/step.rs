@@ -17,9 +17,10 @@ use crate::diff;
 use crate::kind::AnyKind;
 use crate::live::{FoundAny, Ownership, Readiness};
 use crate::plan::Step;
+use crate::secret::has_marks;
 use crate::shape::{Recovery, Role};
-use crate::state::Object;
 use crate::state::store::Lease;
+use crate::state::{Object, Open};
 use crate::value::Value;
 
 /// How long the cloud may take to show what it just made, or what an earlier run made.
@@ -173,19 +174,23 @@ fn diff_of(
     diff::by_opinion(kind.shape(), &Value::from(wanted.clone()), applied, live)
 }
 
+/// What an earlier run sent and is sent again as it was, by its token. A token is only good for the very same
+/// parameters: where a secret in them is not known any more, it is looked up like anything else.
+pub(super) fn sent_again<'s>(step: &'s Step, kind: &dyn AnyKind) -> Option<&'s Open> {
+    let by_token = step.action == Action::Create && kind.shape().recovery == Recovery::Token;
+    step.resume.as_ref().filter(|open| by_token && !has_marks(&open.spec))
+}
+
 /// Makes it, or finds what an earlier attempt made. The id.
 async fn create(work: &Work<'_>) -> CloudResult<String> {
-    let spec = match &work.step.resume {
-        Some(open) => {
-            let by_token = work.kind.shape().recovery == Recovery::Token;
-            if !by_token && let Some(found) = made_before(work, &open.spec).await? {
-                return Ok(found.id);
-            }
-            // A token is only good for the very same parameters.
-            if by_token { &open.spec } else { &work.spec }
-        }
-        None => &work.spec,
-    };
+    let again = sent_again(work.step, work.kind);
+    if again.is_none()
+        && let Some(open) = &work.step.resume
+        && let Some(found) = made_before(work, &open.spec).await?
+    {
+        return Ok(found.id);
+    }
+    let spec = again.map_or(&work.spec, |open| &open.spec);
     loop {
         let place = work.limits.place(work.kind.shape().service).await;
         work.may_change().await?;

@@ -1,6 +1,9 @@
-//! `Erased`: the only place where a spec turns from JSON into a type and back.
+//! `Erased`: the only place where a spec turns from JSON into a type and back, and where what clouds say in words has
+//! its secrets hidden.
 
-use futures::future::BoxFuture;
+use std::future::Future;
+
+use futures::future::{BoxFuture, FutureExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -78,15 +81,15 @@ impl<K: Kind> AnyKind for Erased<K> {
         spec: &'a Json,
         id: Option<&'a str>,
     ) -> BoxFuture<'a, CloudResult<Option<FoundAny>>> {
-        Box::pin(async move {
+        hiding(cx, async move {
             let spec = typed::<K, _>("spec", spec)?;
             let found = self.0.find(cx, &spec, id).await?;
-            found.map(erase::<K>).transpose()
+            found.map(|found| erase::<K>(found, cx)).transpose()
         })
     }
 
     fn create<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<String>> {
-        Box::pin(async move { self.0.create(cx, &typed::<K, _>("spec", spec)?).await })
+        hiding(cx, async move { self.0.create(cx, &typed::<K, _>("spec", spec)?).await })
     }
 
     fn update<'a>(
@@ -96,14 +99,14 @@ impl<K: Kind> AnyKind for Erased<K> {
         from: &'a Json,
         to: &'a Json,
     ) -> BoxFuture<'a, CloudResult<()>> {
-        Box::pin(async move {
+        hiding(cx, async move {
             let (from, to) = (typed::<K, _>("spec", from)?, typed::<K, _>("spec", to)?);
             self.0.update(cx, id, &from, &to).await
         })
     }
 
     fn delete<'a>(&'a self, cx: &'a Cx, id: &'a str, spec: &'a Json) -> BoxFuture<'a, CloudResult<()>> {
-        Box::pin(async move { self.0.delete(cx, id, &typed::<K, _>("spec", spec)?).await })
+        hiding(cx, async move { self.0.delete(cx, id, &typed::<K, _>("spec", spec)?).await })
     }
 
     fn remains<'a>(
@@ -112,25 +115,26 @@ impl<K: Kind> AnyKind for Erased<K> {
         spec: &'a Json,
         outputs: Option<&'a Json>,
     ) -> BoxFuture<'a, CloudResult<Vec<String>>> {
-        Box::pin(async move {
+        hiding(cx, async move {
             let spec = typed::<K, _>("spec", spec)?;
             let outputs = outputs.map(|json| typed::<K, K::Outputs>("outputs", json)).transpose()?;
-            self.0.remains(cx, &spec, outputs.as_ref()).await
+            let left = self.0.remains(cx, &spec, outputs.as_ref()).await?;
+            Ok(left.iter().map(|what| cx.cloud().secrets().hide(what).into_owned()).collect())
         })
     }
 
     fn sweep<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<()>> {
-        Box::pin(async move { self.0.sweep(cx, &typed::<K, _>("spec", spec)?).await })
+        hiding(cx, async move { self.0.sweep(cx, &typed::<K, _>("spec", spec)?).await })
     }
 
     fn try_out<'a>(&'a self, cx: &'a Cx, to: &'a Json) -> BoxFuture<'a, CloudResult<Trial>> {
-        Box::pin(async move {
+        hiding(cx, async move {
             Ok(match self.0.try_out(cx, &typed::<K, _>("spec", to)?).await? {
                 Trial::Becomes { before, after } => {
                     Trial::Becomes { before: json::<K>(&before)?, after: json::<K>(&after)? }
                 }
                 Trial::Fixed(fields) => Trial::Fixed(fields),
-                Trial::Untried(why) => Trial::Untried(why),
+                Trial::Untried(why) => Trial::Untried(cx.cloud().secrets().hide(&why).into_owned()),
             })
         })
     }
@@ -140,11 +144,12 @@ impl<K: Kind> AnyKind for Erased<K> {
         cx: &'a [Cx],
         asked: &'a [(Json, String)],
     ) -> BoxFuture<'a, CloudResult<Option<Vec<Option<FoundAny>>>>> {
-        Box::pin(async move {
+        let Some(first) = cx.first() else { return Box::pin(async { Ok(None) }) };
+        hiding(first, async move {
             let asked = asked.iter().map(|(spec, id)| Ok((typed::<K, _>("spec", spec)?, id.clone())));
             let asked = asked.collect::<CloudResult<Vec<_>>>()?;
             let Some(found) = self.0.find_many(cx, &asked).await? else { return Ok(None) };
-            let found = found.into_iter().map(|one| one.map(erase::<K>).transpose());
+            let found = found.into_iter().map(|one| one.map(|one| erase::<K>(one, first)).transpose());
             found.collect::<CloudResult<Vec<_>>>().map(Some)
         })
     }
@@ -160,12 +165,20 @@ fn json<K: Kind>(typed: &impl Serialize) -> CloudResult<Json> {
     serde_json::to_value(typed).map_err(|error| CloudError::broken_contract(K::SHAPE.kind, error.to_string()))
 }
 
-fn erase<K: Kind>(found: Found<K::Spec, K::Outputs>) -> CloudResult<FoundAny> {
+/// A call whose error repeats no secret.
+fn hiding<'a, T: Send + 'a>(
+    cx: &'a Cx,
+    call: impl Future<Output = CloudResult<T>> + Send + 'a,
+) -> BoxFuture<'a, CloudResult<T>> {
+    Box::pin(call.map(|answer| answer.map_err(|error| error.hiding(cx.cloud().secrets()))))
+}
+
+fn erase<K: Kind>(found: Found<K::Spec, K::Outputs>, cx: &Cx) -> CloudResult<FoundAny> {
     Ok(FoundAny {
         id: found.id,
         spec: json::<K>(&found.spec)?,
         outputs: json::<K>(&found.outputs)?,
-        readiness: found.readiness,
+        readiness: found.readiness.in_words(|words| cx.cloud().secrets().hide(words).into_owned()),
         owner: found.owner,
     })
 }

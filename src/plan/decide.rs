@@ -4,37 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::moves::Moves;
-use super::scope::Scope;
-use super::{Intent, Leave, Refusal, guests, lost, repair, twin};
+pub(super) use super::given::Given;
+use super::{Intent, Refusal, guests, lost, repair, twin};
 use crate::address::Address;
 use crate::change::{Action, FieldChange, Reason, Verb};
 use crate::diff;
 use crate::graph::{Edge, Graph, Resource, Sort};
-use crate::live::{FoundAny, Live, Ownership, Readiness, Seen, Trial};
+use crate::live::{FoundAny, Ownership, Readiness, Seen, Trial};
 use crate::shape::{Role, Shape, Shapes};
 use crate::state::{Object, Record, State};
 use crate::value::{Value, walk};
-
-/// What a plan is made from.
-pub(super) struct Given<'a> {
-    pub(super) graph: &'a Graph,
-    pub(super) state: &'a State,
-    pub(super) live: &'a Live,
-    pub(super) shapes: &'a Shapes,
-    pub(super) intent: &'a Intent,
-    pub(super) scope: &'a Scope,
-    pub(super) leave: Leave,
-    /// What is recorded elsewhere than where the file speaks of it.
-    pub(super) protected: &'a Moves,
-}
-
-impl Given<'_> {
-    /// Whether a resource is in scope.
-    pub(super) fn may_touch(&self, address: &Address) -> bool {
-        self.scope.as_ref().is_none_or(|scope| scope.contains(address))
-    }
-}
 
 /// What happens to one resource.
 #[derive(Clone, Debug)]
@@ -141,6 +120,9 @@ fn wanted(given: &Given<'_>, decided: &mut Decided, resource: &Resource, replace
         return;
     };
     let spec = decided.resolve(&resource.spec);
+    if shape.role != Role::Lookup {
+        decided.refusals.extend(given.known_by_a_secret(resource, shape, &spec));
+    }
     let requested = replace.iter().any(|address| address.covers(&resource.address));
     match shape.role {
         Role::Lookup => looked_up(given, decided, resource, shape),
@@ -179,19 +161,23 @@ fn local(
     requested: bool,
 ) {
     let Some(object) = current(given.state, &resource.address) else {
-        return decided.note(&resource.address, create(shape, resource, spec, Reason::New));
+        return decided.note(&resource.address, create(given, shape, resource, spec, Reason::New));
     };
     let ignored = &resource.lifecycle.ignore_changes;
-    let mut fields = diff::by_opinion(shape, &spec, Some(&object.applied), &object.applied);
+    let masked = given.mask.value(&spec);
+    let mut fields = diff::by_opinion(shape, &masked, Some(&object.applied), &object.applied);
     fields.retain(|field| !diff::is_in(ignored, &field.path));
-    let spec = diff::as_it_is(spec, ignored, &object.applied);
+    let spec = diff::as_it_is(spec.clone(), ignored, &given.revealed(object.applied.clone(), &spec));
     let open = given.state.records.get(&resource.address).is_some_and(|record| record.open.is_some());
     let finished = object.finished && !open;
     let (verb, reason) = match (requested, finished, fields.is_empty()) {
         (true, _, _) => (Verb::Replace, Reason::Requested),
         (false, false, _) => (Verb::Update, Reason::Unfinished),
         (false, true, false) => (Verb::Update, Reason::Differs),
-        (false, true, true) => return unchanged(given, decided, resource, object.outputs.clone()),
+        (false, true, true) => {
+            let outputs = given.revealed(object.outputs.clone(), &spec);
+            return unchanged(given, decided, resource, outputs);
+        }
     };
     let id = Some(object.id.clone());
     decided.note(&resource.address, Decision { verb, reason, fields, spec, id, notes: Vec::new() });
@@ -238,7 +224,7 @@ fn managed(
             } else {
                 Reason::New
             };
-            return decided.note(address, create(shape, resource, spec, reason));
+            return decided.note(address, create(given, shape, resource, spec, reason));
         }
     };
     if !is_ours(given.state, address, record, found) {
@@ -249,7 +235,7 @@ fn managed(
     let spec = twin::as_it_goes(shape, spec, Some(&found.spec));
     let applied = diff::as_it_is(spec.clone(), &resource.lifecycle.ignore_changes, &found.spec);
     let trial = tried(given, address, &applied);
-    let (mut fields, fixed) = differences(shape, resource, &spec, object, found, trial);
+    let (mut fields, fixed) = differences(given, shape, resource, &spec, object, found, trial);
     let finished = object.is_some_and(|object| object.finished) && record.is_none_or(|r| r.open.is_none());
     let stuck = climb(shape, address, &fields);
     match verdict(decided, resource, record, shape, found, (&fields, fixed), finished, requested) {
@@ -277,7 +263,12 @@ fn managed(
                 _ => twin::anew(given, address, shape, spec, verb == Verb::ReplaceCreateFirst),
             };
             if let Some(field) = shape.twin.filter(|_| verb != Verb::Update) {
-                fields.extend(diff::by_opinion(shape, &only(field, &spec), None, &found.spec));
+                fields.extend(diff::by_opinion(
+                    shape,
+                    &given.mask.value(&only(field, &spec)),
+                    None,
+                    &found.spec,
+                ));
             }
             let notes = if verb == Verb::Update { untried(shape, &fields, trial) } else { Vec::new() };
             decided.note(address, Decision { verb, reason, fields, spec, id: Some(found.id.clone()), notes });
@@ -382,6 +373,7 @@ fn tried<'a>(given: &Given<'a>, address: &Address, spec: &Value) -> Option<&'a T
 /// The fields that differ, and those that cannot change in place. What the cloud said of them holds; else what is
 /// known of the kind does.
 fn differences(
+    given: &Given<'_>,
     shape: &Shape,
     resource: &Resource,
     spec: &Value,
@@ -391,10 +383,15 @@ fn differences(
 ) -> (Vec<FieldChange>, Vec<String>) {
     let mut fields = match trial {
         Some(Trial::Becomes { before, after }) => {
-            diff::by_opinion(shape, &Value::from(after.clone()), Some(before), before)
+            let after = Value::from(after.clone());
+            let after = given.mask.value(&after);
+            let before = given.masked_live(before, spec, Some(&Json::from(&*after)));
+            diff::by_opinion(shape, &given.like_the_file(&after, spec), Some(&before), &before)
         }
         Some(Trial::Fixed(_) | Trial::Untried(_)) | None => {
-            diff::by_opinion(shape, spec, object.map(|object| &object.applied), &found.spec)
+            let applied = object.map(|object| &object.applied);
+            let (wanted, live) = (given.mask.value(spec), given.masked_live(&found.spec, spec, applied));
+            diff::by_opinion(shape, &wanted, applied, &live)
         }
     };
     fields.retain(|field| !diff::is_in(&resource.lifecycle.ignore_changes, &field.path));
@@ -501,8 +498,8 @@ fn unchanged(given: &Given<'_>, decided: &mut Decided, resource: &Resource, outp
     }
 }
 
-fn create(shape: &Shape, resource: &Resource, spec: Value, reason: Reason) -> Decision {
-    let fields = diff::by_opinion(shape, &spec, None, &Json::Null);
+fn create(given: &Given<'_>, shape: &Shape, resource: &Resource, spec: Value, reason: Reason) -> Decision {
+    let fields = diff::by_opinion(shape, &given.mask.value(&spec), None, &Json::Null);
     debug_assert_eq!(shape.kind, resource.kind);
     Decision { verb: Verb::Create, reason, fields, spec, id: None, notes: Vec::new() }
 }

@@ -7,7 +7,10 @@
 //! a file is in `saved`.
 
 mod decide;
+mod given;
 mod guests;
+mod kept;
+pub mod known;
 mod lost;
 pub mod moves;
 mod order;
@@ -26,6 +29,7 @@ use crate::address::Address;
 use crate::change::{Action, Change, Reason};
 use crate::graph::{Edge, Graph, Place};
 use crate::live::Live;
+use crate::secret::Mask;
 use crate::shape::Shapes;
 use crate::state::{Open, State};
 use crate::value::Value;
@@ -223,6 +227,14 @@ pub enum Refusal {
         /// Delete or replace.
         verb: &'static str,
     },
+    /// A name, or whatever else it is found by, would hold a sensitive value.
+    #[error("{address}: {field} is what it is known by, and would hold a sensitive value")]
+    KnownBySecret {
+        /// Which.
+        address: Address,
+        /// The field.
+        field: String,
+    },
     /// A target, move or removal names nothing.
     #[error("{0} is neither in the stack file nor in the state")]
     Unknown(Address),
@@ -297,11 +309,12 @@ fn decided<T>(
             (moves::done(state, Moves::new())?, protected)
         }
     };
+    let mask = &Mask::new(&graph.secrets, &state.lineage);
     let mut scope = scope::scope(graph, &settled.state, intent).map_err(|refusal| vec![refusal])?;
     loop {
         let settled = within(&scope, state, &settled.moves)?;
         let (state, scoped, protected) = (&*settled.state, &scope, &protected);
-        let given = Given { graph, state, live, shapes, intent, scope: scoped, leave, protected };
+        let given = Given { graph, state, live, shapes, intent, scope: scoped, leave, protected, mask };
         let decided = decide::decide(&given)?;
         match scope::widened(&given, &decided) {
             Some(wider) => scope = Some(wider),

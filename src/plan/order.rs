@@ -11,8 +11,9 @@ use super::{Old, Refusal, Step};
 use crate::address::Address;
 use crate::change::{Action, Change, Reason, Verb};
 use crate::graph::{Edge, Graph, Resource, Sort, cycles};
+use crate::secret::has_marks;
 use crate::shape::Shape;
-use crate::state::{Object, Record};
+use crate::state::{Object, Open, Record};
 use crate::value::Value;
 
 /// How many are named of those that go without something.
@@ -114,7 +115,10 @@ fn add_steps(
             Verb::ReplaceCreateFirst => Old::Deposed,
             _ => Old::None,
         };
-        let open = record.and_then(|record| record.open.clone());
+        // The state does not hold what is sensitive: the file says it again, or it is not known any more.
+        let told =
+            |open: &Open| Open { spec: given.revealed(open.spec.clone(), &decision.spec), ..open.clone() };
+        let open = record.and_then(|record| record.open.as_ref()).map(told);
         let nothing = record.is_none_or(|record| record.current.is_none());
         let resume = open.filter(|open| match decision.verb {
             Verb::Create => nothing && open.action == Action::Create,
@@ -407,6 +411,14 @@ fn changes(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>) ->
         changes.push(repair.change(address, &kind, title(&kind)));
     }
     for (end, step) in steps {
+        if let (End::New(address), Some(open)) = (end, &step.resume)
+            && has_marks(&open.spec)
+            && let Some(change) = changes.iter_mut().find(|change| change.address == *address)
+        {
+            change
+                .notes
+                .push("an earlier run began it with a sensitive value that is not known any more".to_owned());
+        }
         if let End::Deposed(address, id) = end {
             changes.push(Change {
                 address: address.clone(),

@@ -36,6 +36,9 @@ pub struct Origin {
     pub var_files: Vec<PathBuf>,
     /// Values of variables from the environment.
     pub environment: BTreeMap<String, String>,
+    /// Variables whose values are sensitive and not in the file: they are given again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<String>,
     /// The digest of the graph: see `digest`.
     pub digest: String,
 }
@@ -71,7 +74,7 @@ struct Head {
     sha256: String,
 }
 
-/// A plan as it is saved. It holds all values, sensitive ones too.
+/// A plan as it is saved. What is sensitive must be out of it already: see `Plan::kept`.
 pub fn write(saved: &Saved) -> Result<Vec<u8>, SavedError> {
     let mut body = serde_json::to_vec_pretty(saved).map_err(SavedError::Damaged)?;
     body.push(b'\n');

@@ -5,6 +5,8 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 
 use super::diagnostic::Diagnostic;
@@ -64,6 +66,21 @@ pub(super) fn fill(stack: &mut Stack, files: &dyn Files, found: &mut Vec<Diagnos
             }
         }
     }
+}
+
+/// The texts in the Kubernetes Secrets of a stack, as they are and decoded.
+pub(super) fn secrets(stack: &Stack) -> Vec<String> {
+    let objects = stack.manifests.values().flat_map(|manifests| &manifests.objects);
+    let mut texts = Vec::new();
+    for object in objects.filter(|object| object["kind"] == "Secret" && object["apiVersion"] == "v1") {
+        let inside = |name: &str| object[name].as_object().into_iter().flat_map(serde_json::Map::values);
+        texts.extend(inside("stringData").filter_map(Json::as_str).map(str::to_owned));
+        for code in inside("data").filter_map(Json::as_str) {
+            let decoded = STANDARD.decode(code).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            texts.extend(decoded.into_iter().chain([code.to_owned()]));
+        }
+    }
+    texts
 }
 
 fn policy(path: &Path, files: &dyn Files) -> Result<toml::Table, String> {

@@ -15,6 +15,7 @@ use super::source::Source;
 use super::syntax;
 use super::template::Fill;
 use super::variables::{Variables, resolve};
+use crate::secret::Secrets;
 
 /// More mistakes than this are counted, not shown.
 const MOST: usize = 100;
@@ -42,7 +43,7 @@ pub(super) fn parse_with(
     let text = source.text.clone();
     let tree = syntax::tree(&text);
     if !tree.sound {
-        return Err(in_order(tree.found, &[]));
+        return Err(in_order(tree.found));
     }
     let mut root = tree.root;
     let names = Names::of(&root);
@@ -57,15 +58,26 @@ pub(super) fn parse_with(
     cx.found.append(&mut fill.found);
 
     let mut read = sections::read(&root, source, &mut cx);
+    let secrets = Secrets::new(&resolved.secrets);
+    read.stack.secrets = secrets.clone();
     if variables.lenient {
         let found = only_head(cx.found, syntax_count, &root, read.head);
-        return if found.is_empty() { Ok(read.stack) } else { Err(in_order(found, &resolved.secrets)) };
+        return if found.is_empty() {
+            Ok(read.stack)
+        } else {
+            Err(without_secrets(found, &text, &resolved.secrets, &secrets))
+        };
     }
     check::all(&read, &root, &mut cx);
     if let Some(files) = files {
         manifests::fill(&mut read.stack, files, &mut cx.found);
+        read.stack.secrets = secrets.clone().and_in_place(manifests::secrets(&read.stack));
     }
-    if cx.found.is_empty() { Ok(read.stack) } else { Err(in_order(cx.found, &resolved.secrets)) }
+    if cx.found.is_empty() {
+        Ok(read.stack)
+    } else {
+        Err(without_secrets(cx.found, &text, &resolved.secrets, &secrets))
+    }
 }
 
 fn entries_mut(root: &mut Node) -> &mut [super::node::Entry] {
@@ -105,27 +117,47 @@ fn collect(node: &Node, places: &mut HashSet<Range<usize>>) {
     }
 }
 
-/// In the order of the text, without repetition, without secrets, and not too many.
-fn in_order(mut found: Vec<Diagnostic>, secrets: &[String]) -> Vec<Diagnostic> {
+/// In the order of the text, without repetition, and not too many.
+fn in_order(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     found
         .sort_by_key(|diagnostic| diagnostic.span.as_ref().map_or((0, 0), |span| (span.start + 1, span.end)));
     found.dedup();
     let more = found.len().saturating_sub(MOST);
     found.truncate(MOST);
-    for diagnostic in &mut found {
-        for secret in secrets {
-            hide(diagnostic, secret);
-        }
-    }
     if more > 0 {
         found.push(Diagnostic::new(format!("{more} more mistakes are not shown"), None));
     }
     found
 }
 
-fn hide(diagnostic: &mut Diagnostic, secret: &str) {
-    let replace = |text: &mut String| *text = text.replace(secret, "(sensitive)");
-    for text in [Some(&mut diagnostic.message), diagnostic.label.as_mut(), diagnostic.hint.as_mut()] {
-        text.into_iter().for_each(replace);
+fn without_secrets(
+    found: Vec<Diagnostic>,
+    text: &str,
+    values: &[String],
+    secrets: &Secrets,
+) -> Vec<Diagnostic> {
+    let mut found = in_order(found);
+    for diagnostic in &mut found {
+        for words in [Some(&mut diagnostic.message), diagnostic.label.as_mut(), diagnostic.hint.as_mut()] {
+            words.into_iter().for_each(|words| *words = secrets.hide(words).into_owned());
+        }
+        // A line that would show the secret itself is named and not drawn.
+        let other = diagnostic.other.as_ref().map(|other| &other.0);
+        let shows = |span| values.iter().any(|value| lines_of(text, span).contains(value.as_str()));
+        if other.into_iter().chain(&diagnostic.span).any(shows)
+            && let Some(span) = diagnostic.span.take()
+        {
+            let line = text.get(..span.start).map_or(1, |before| before.matches('\n').count() + 1);
+            diagnostic.message = format!("line {line}: {}", diagnostic.message);
+            (diagnostic.label, diagnostic.other) = (None, None);
+        }
     }
+    found
+}
+
+/// The lines that a place touches.
+fn lines_of<'t>(text: &'t str, span: &Range<usize>) -> &'t str {
+    let start = text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+    let end = text.get(span.end..).and_then(|after| after.find('\n')).map_or(text.len(), |at| span.end + at);
+    text.get(start..end).unwrap_or(text)
 }

@@ -9,6 +9,7 @@ use super::model::*;
 use super::node::{Content, Node};
 use super::source::Source;
 use super::suggest;
+use crate::secret::Secrets;
 
 record!(Head { need name, need region, may account, may tags });
 record!(Account { need role_arn, may region });
@@ -75,8 +76,10 @@ struct State {
     endpoint: Option<String>,
     kms_key_id: Option<String>,
     lease: Option<Limit>,
+    encryption: Option<Encryption>,
 }
-record!(State { may backend, may region, may endpoint, may kms_key_id, may lease });
+record!(State { may backend, may region, may endpoint, may kms_key_id, may lease, may encryption });
+record!(Encryption { may passphrase_env, may recipients, may identity_env });
 
 /// The top-level tables of a stack file.
 const TOP: [&str; 17] = [
@@ -127,6 +130,7 @@ pub(super) fn read(root: &Node, source: Source, cx: &mut Cx<'_>) -> Read {
             kms_key_id: state.kms_key_id,
             lease: state.lease,
         },
+        encryption: state.encryption,
         accounts: section(root, "accounts", cx),
         networks: section(root, "networks", cx),
         clusters: section(root, "clusters", cx),
@@ -141,6 +145,7 @@ pub(super) fn read(root: &Node, source: Source, cx: &mut Cx<'_>) -> Read {
         lifecycle: section(root, "lifecycle", cx),
         moved: section(root, "moved", cx),
         removed: section(root, "removed", cx),
+        secrets: Secrets::default(),
         source,
         spans: root.spans(),
     };

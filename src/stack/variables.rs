@@ -12,6 +12,7 @@ use super::source::Source;
 use super::suggest;
 use super::syntax;
 use super::template::Values;
+use crate::secret::SHORTEST;
 
 /// Values for the variables that a stack file declares.
 #[derive(Clone, Debug, Default)]
@@ -138,7 +139,15 @@ fn one(entry: &Entry, variables: &Variables, secrets: &mut Vec<String>, cx: &mut
     });
     let value = chosen(name, default, variables, entry, cx);
     if sensitive == Some(true) {
+        let before = secrets.len();
         note_secrets(&value, secrets);
+        if secrets[before..].iter().any(|text| text.len() < SHORTEST) {
+            let message = format!("the value of the sensitive variable `{name}` is too short");
+            let hint = format!(
+                "it has at least {SHORTEST} characters: a shorter one cannot be told from other texts"
+            );
+            cx.found.push(Diagnostic::new(message, Some(entry.key.clone())).hint(hint));
+        }
     }
     value
 }
@@ -252,6 +261,8 @@ fn note_secrets(content: &Content, secrets: &mut Vec<String>) {
     match content {
         Content::Text(text) | Content::Given(text) if !text.is_empty() => secrets.push(text.clone()),
         Content::Integer(number) => secrets.push(number.to_string()),
+        Content::Float(number) => secrets.push(number.to_string()),
+        Content::Date(text) => secrets.push(text.clone()),
         Content::List(items) => items.iter().for_each(|item| note_secrets(&item.content, secrets)),
         Content::Table(entries) => {
             entries.iter().for_each(|entry| note_secrets(&entry.node.content, secrets));

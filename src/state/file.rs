@@ -13,9 +13,6 @@ pub enum FileError {
         /// The format of the file.
         found: u32,
     },
-    /// It cannot be opened.
-    #[error("it is sealed, and cannot be opened")]
-    Sealed,
     /// Damaged or edited.
     #[error("it is damaged")]
     Damaged(#[source] serde_json::Error),

@@ -14,7 +14,10 @@ pub mod check;
 pub mod file;
 pub mod history;
 pub mod journal;
+pub mod keys;
+pub mod masked;
 pub mod repair;
+pub mod seal;
 pub mod store;
 pub mod trace;
 

@@ -232,7 +232,12 @@ async fn b17_what_was_deleted_outside_is_made_again() {
     let stack = graph(vec![boxed("a", "round", "red")]);
     world.up(&stack).await;
     shelf(|shelf| shelf.boxes.clear());
-    let drift = stack::drift::drift(&world.state(), &world.live(None).await, &registry().shapes());
+    let drift = stack::drift::drift(
+        &world.state(),
+        &world.live(None).await,
+        &registry().shapes(),
+        &Default::default(),
+    );
     assert_eq!(drift.drifted[&at("a")].how, stack::drift::How::Gone);
     let (plan, outcome) = world.up(&stack).await;
     assert_eq!(told(&plan), ["+ box.a"]);

@@ -50,7 +50,7 @@ async fn settled(world: &World, graph: &Graph, what: &str) -> Result<(), Fault> 
     if !plan.is_empty() {
         return Err(format!("after {what} there is a plan: {:#?} {:?}", plan.changes, plan.edges));
     }
-    let drift = drift(&world.state(), &world.live(None).await, &world.registry.shapes());
+    let drift = drift(&world.state(), &world.live(None).await, &world.registry.shapes(), &Default::default());
     if drift.drifted.is_empty() && drift.unreadable.is_empty() {
         return Ok(());
     }

@@ -21,6 +21,7 @@ mod repairs;
 mod rescue;
 mod saved;
 mod scripts;
+mod secrets;
 mod serve;
 mod shop;
 mod support;

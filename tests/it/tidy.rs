@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, u32)] = &[
     ("address", 0),
     ("value", 0),
+    ("secret", 0),
     ("clock", 0),
     ("door", 0),
     ("stack", 1),

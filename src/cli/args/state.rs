@@ -106,4 +106,26 @@ Examples:
         #[command(flatten)]
         of: OfStack,
     },
+    /// Encrypt the state by a new key, as `encryption` under [state] says now
+    ///
+    /// After a change of the passphrase or the recipients; without `encryption` the state is decrypted.
+    #[command(after_help = "\
+Examples:
+  stack state rekey shop --old-passphrase-env OLD_PASSPHRASE
+  stack state rekey shop --old-identity old-key.txt")]
+    Rekey(Rekey),
+}
+
+/// `stack state rekey`.
+#[derive(Debug, Args)]
+pub struct Rekey {
+    /// Of which stack.
+    #[command(flatten)]
+    pub of: OfStack,
+    /// The variable of the environment that holds the passphrase used so far
+    #[arg(long, value_name = "NAME")]
+    pub old_passphrase_env: Option<String>,
+    /// The file with an age identity used so far
+    #[arg(long, value_name = "FILE")]
+    pub old_identity: Option<String>,
 }

@@ -10,6 +10,7 @@ use crate::change::{Change, FieldChange};
 use crate::drift::{How, Report};
 use crate::execute::event::{Event, Outcome};
 use crate::plan::Plan;
+use crate::secret::shown;
 use crate::value::Value;
 
 /// The version of the lines.
@@ -81,10 +82,10 @@ fn of_field(field: &FieldChange) -> Json {
         return told;
     }
     if let Some(before) = &field.before {
-        told["before"] = json!(before);
+        told["before"] = shown(&json!(before));
     }
     match &field.after {
-        Some(after) if after.references().is_empty() => told["after"] = json!(after),
+        Some(after) if after.references().is_empty() => told["after"] = shown(&json!(after)),
         Some(after) => told["unknown"] = json!(references(after)),
         None => {}
     }

@@ -93,7 +93,7 @@ pub fn write_outputs(out: &mut dyn Write, outputs: &BTreeMap<String, Json>) -> i
     }
     writeln!(out, "\n{BOLD}Outputs:{BOLD:#}")?;
     for (name, value) in outputs {
-        writeln!(out, "  {name} = {}", plain(value))?;
+        writeln!(out, "  {name} = {}", plain(&crate::secret::shown(value)))?;
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 
 use crate::change::{Action, Verb};
+pub use crate::secret::SENSITIVE;
+use crate::secret::is_mark;
 use crate::value::{Piece, Value};
 
 /// What is made.
@@ -22,8 +24,6 @@ pub const BOLD: Style = Style::new().bold();
 
 /// In the place of a value that is not known yet.
 pub const UNKNOWN: &str = "(known after apply)";
-/// In the place of a value that must not be shown.
-pub const SENSITIVE: &str = "(sensitive)";
 
 /// The colour of a verb.
 pub fn style_of(verb: Verb) -> Style {
@@ -85,6 +85,7 @@ pub fn count(number: usize, of: &str) -> String {
 /// A value in one line: texts without quotes where that is clear, the rest as JSON.
 pub fn inline(value: &Value) -> String {
     match value {
+        Value::String(text) if is_mark(text) => SENSITIVE.to_owned(),
         Value::String(text) if is_plain(text) => text.clone(),
         Value::Unknown(pieces) => pieces.iter().map(piece).collect(),
         other => nested(other),
@@ -97,6 +98,7 @@ fn is_plain(text: &str) -> bool {
 
 fn piece(piece: &Piece) -> &str {
     match piece {
+        Piece::Text(text) if is_mark(text) => SENSITIVE,
         Piece::Text(text) => text,
         Piece::Ref(_) => UNKNOWN,
     }
@@ -108,6 +110,7 @@ fn nested(value: &Value) -> String {
         Value::Null => "null".to_owned(),
         Value::Bool(truth) => truth.to_string(),
         Value::Number(number) => number.to_string(),
+        Value::String(text) if is_mark(text) => SENSITIVE.to_owned(),
         Value::String(text) => serde_json::Value::from(text.as_str()).to_string(),
         Value::List(items) => format!("[{}]", join(items.iter().map(nested).collect())),
         Value::Map(map) if map.is_empty() => "{}".to_owned(),

@@ -14,6 +14,7 @@ pub(super) fn check(rules: &mut Rules<'_>) {
         let hint = format!("63 characters at most: {LABEL}; it is the key of the state");
         rules.value("stack.name", format!("`{}` is no name for a stack", head.name), hint);
     }
+    open_words(rules);
     region("stack.region", &head.region, rules);
     if let Some(account) = head.account.as_ref().filter(|account| !is_account(account)) {
         rules.value(
@@ -41,10 +42,22 @@ pub(super) fn check(rules: &mut Rules<'_>) {
     }
 }
 
+/// What names the state, and where it is, is written down and shown.
+fn open_words(rules: &mut Rules<'_>) {
+    let stack = rules.stack;
+    let words = [("stack.name", Some(&stack.head.name)), ("state.backend", stack.backend.as_ref())];
+    for (path, _) in words.into_iter().filter(|(_, text)| text.is_some_and(|text| stack.secrets.holds(text)))
+    {
+        let message = "the value of a sensitive variable cannot be used here";
+        rules.value(path, message, "it names the state, which is written down and shown");
+    }
+}
+
 /// Checks accounts, the backend, and all regions but the stack's own.
 pub(super) fn places(rules: &mut Rules<'_>) {
     let stack = rules.stack;
     keeping(rules);
+    encryption(rules);
     for (name, account) in &stack.accounts {
         let parts: Vec<&str> = account.role_arn.split(':').collect();
         let role = matches!(parts.as_slice(), ["arn", _, "iam", "", id, role] if is_account(id) && role.starts_with("role/"));
@@ -125,6 +138,28 @@ fn keeping(rules: &mut Rules<'_>) {
     if keeping.lease.is_some_and(|lease| lease.0 > LONGEST_LEASE) {
         let hint = "10 minutes at most: for so long nobody can follow a run that was killed";
         rules.value("state.lease", "this lease is too long", hint);
+    }
+}
+
+/// One of a passphrase and recipients, each recipient well written.
+fn encryption(rules: &mut Rules<'_>) {
+    let stack = rules.stack;
+    let Some(encryption) = &stack.encryption else { return };
+    let passphrase = encryption.passphrase_env.is_some();
+    let (recipients, identity) = (encryption.recipients.is_some(), encryption.identity_env.is_some());
+    if passphrase {
+        let keys = [("recipients", recipients), ("identity_env", identity)];
+        rules.without("state.encryption", &keys, "a passphrase", "one of both: leave out the other");
+    } else if encryption.recipients.as_ref().is_none_or(Vec::is_empty) {
+        let hint = "`passphrase_env = \"STACK_PASSPHRASE\"`, or `recipients = [\"age1…\"]`";
+        rules.key("state.encryption", "nothing is said to encrypt by", hint);
+    }
+    for (at, recipient) in encryption.recipients.iter().flatten().enumerate() {
+        if recipient.parse::<age::x25519::Recipient>().is_err() {
+            let message = format!("`{recipient}` is no recipient of age");
+            let hint = "it begins with `age1`: `age-keygen` writes one beside each identity";
+            rules.value(&format!("state.encryption.recipients.{at}"), message, hint);
+        }
     }
 }
 

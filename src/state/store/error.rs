@@ -9,6 +9,7 @@ use super::remote::Refusal;
 use crate::state::check::Unsound;
 use crate::state::file::FileError;
 use crate::state::journal::Illegal;
+use crate::state::seal::SealError;
 
 /// Why a state cannot be had or kept. A place is a path or a URL.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,14 @@ pub enum StoreError {
         place: String,
         /// From 1.
         line: usize,
+    },
+    /// It is encrypted and cannot be opened, or cannot be encrypted.
+    #[error("{place} cannot be used")]
+    Sealed {
+        /// The file.
+        place: String,
+        /// Why.
+        source: SealError,
     },
     /// The journal goes on from a snapshot that is not there.
     #[error("{place} goes on from a snapshot that is not beside it")]

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::seal::Seal;
 use super::{StoreError, error};
 use crate::state::journal::Entry;
+use crate::state::seal::{Opening, Sealing};
 use crate::state::{FORMAT, State};
 
 /// A line of the journal: the state a journal without snapshot begins with, or an entry.
@@ -43,21 +43,21 @@ pub(super) struct Lines {
 }
 
 /// Adds a line to the bytes of a journal.
-pub(super) fn add(bytes: &mut Vec<u8>, line: &Line, seal: &Seal) {
+pub(super) fn add(bytes: &mut Vec<u8>, line: &Line, sealing: &mut Sealing) {
     let json = serde_json::to_vec(line).expect("lines hold nothing that JSON cannot");
-    let kept = seal.line(json);
+    let kept = sealing.line(json);
     bytes.extend_from_slice(format!("{:08x} ", crc32fast::hash(&kept)).as_bytes());
     bytes.extend_from_slice(&kept);
     bytes.push(b'\n');
 }
 
 /// Reads the bytes of a journal. Only what follows the last whole line may be damaged.
-pub(super) fn read(place: &str, bytes: &[u8], seal: &Seal) -> Result<Lines, error::StoreError> {
+pub(super) fn read(place: &str, bytes: &[u8], opening: &mut Opening) -> Result<Lines, error::StoreError> {
     let mut lines = Lines { whole: Vec::new(), length: 0, torn: false };
     for (at, raw) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let is_last = lines.length as usize + raw.len() == bytes.len();
         match raw.strip_suffix(b"\n").and_then(summed) {
-            Some(kept) => lines.whole.push(parse(place, at + 1, kept, seal)?),
+            Some(kept) => lines.whole.push(parse(place, at + 1, kept, opening)?),
             None if is_last => {
                 lines.torn = true;
                 return Ok(lines);
@@ -69,13 +69,14 @@ pub(super) fn read(place: &str, bytes: &[u8], seal: &Seal) -> Result<Lines, erro
     Ok(lines)
 }
 
-fn parse(place: &str, line: usize, kept: &[u8], seal: &Seal) -> Result<Line, StoreError> {
+fn parse(place: &str, line: usize, kept: &[u8], opening: &mut Opening) -> Result<Line, StoreError> {
     #[derive(Deserialize)]
     struct Format {
         format: u32,
     }
     let damaged = || StoreError::Line { place: place.to_owned(), line };
-    let json = seal.open_line(kept).ok_or_else(damaged)?;
+    let sealed = |source| StoreError::Sealed { place: place.to_owned(), source };
+    let json = opening.line(kept).map_err(sealed)?;
     match serde_json::from_slice::<Format>(&json) {
         Ok(head) if head.format > FORMAT => Err(StoreError::Newer { place: place.to_owned(), line }),
         _ => serde_json::from_slice(&json).map_err(|_| damaged()),

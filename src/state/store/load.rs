@@ -1,10 +1,9 @@
 //! From what is kept, as bytes, to the state: the snapshot, and the entries since.
 
 use super::line::Line;
-use super::seal::Seal;
 use super::{StoreError, line};
-use crate::state::file::{self, FileError};
-use crate::state::{State, journal};
+use crate::state::seal::{Opening, Seal, Sealing};
+use crate::state::{State, file, journal};
 
 /// What a backend keeps of a stack. A place is what errors call it.
 pub(super) struct Kept {
@@ -24,15 +23,20 @@ pub(super) struct Loaded {
     pub(super) pieces: usize,
     /// How many bytes the whole lines of the last piece are.
     pub(super) length: u64,
+    /// By which key what is kept was sealed.
+    pub(super) opening: Opening,
+    /// What seals the rest, if something was sealed already.
+    pub(super) sealing: Option<Sealing>,
 }
 
 /// Folds what is kept into a state of `stack` in `cloud`.
 pub(super) fn load(kept: Kept, seal: &Seal, stack: &str, cloud: &str) -> Result<Loaded, StoreError> {
-    let snapshot = kept.snapshot.map(|(place, bytes)| snapshot(place, bytes, seal)).transpose()?;
+    let mut opening = seal.opening();
+    let snapshot = kept.snapshot.map(|(place, bytes)| snapshot(place, &bytes, &mut opening)).transpose()?;
     let (mut torn, mut length, pieces) = (false, 0, kept.journal.len());
     let mut state = snapshot;
     for (place, bytes) in &kept.journal {
-        let lines = line::read(place, bytes, seal)?;
+        let lines = line::read(place, bytes, &mut opening)?;
         if torn {
             return Err(StoreError::Line { place: place.clone(), line: 1 });
         }
@@ -41,13 +45,15 @@ pub(super) fn load(kept: Kept, seal: &Seal, stack: &str, cloud: &str) -> Result<
             fold(&mut state, line, place)?;
         }
     }
-    let Some(state) = state else { return Ok(Loaded { state: None, torn, pieces, length }) };
+    let Some(state) = state else {
+        return Ok(Loaded { state: None, torn, pieces, length, opening, sealing: None });
+    };
     if state.cloud != cloud {
         let (stack, wanted) = (stack.to_owned(), cloud.to_owned());
         return Err(StoreError::OtherCloud { stack, found: state.cloud, wanted });
     }
     state.check().map_err(StoreError::Unsound)?;
-    Ok(Loaded { state: Some(state), torn, pieces, length })
+    Ok(Loaded { state: Some(state), torn, pieces, length, opening, sealing: None })
 }
 
 /// A snapshot is written before the journal is emptied: what it has folded in already is passed over.
@@ -64,7 +70,9 @@ fn fold(state: &mut Option<State>, line: Line, place: &str) -> Result<(), StoreE
     Ok(())
 }
 
-fn snapshot(place: String, kept: Vec<u8>, seal: &Seal) -> Result<State, StoreError> {
-    let read = seal.open_file(kept).ok_or(FileError::Sealed).and_then(|bytes| file::read(&bytes));
-    read.map_err(|source| StoreError::Snapshot { place, source })
+fn snapshot(place: String, kept: &[u8], opening: &mut Opening) -> Result<State, StoreError> {
+    match opening.file(kept) {
+        Ok(bytes) => file::read(&bytes).map_err(|source| StoreError::Snapshot { place, source }),
+        Err(source) => Err(StoreError::Sealed { place, source }),
+    }
 }

@@ -1,8 +1,8 @@
 //! Where a state is kept: a snapshot, an append-only journal, and a lock; in a folder (`local`) or an object store
 //! (`remote`).
 //!
-//! Entries are folded into the state at once and queued as bytes (`line`, `seal`); `commit` makes what is queued
-//! durable in one write, and one write is in flight at most: what is appended meanwhile is the next batch. Whoever
+//! Entries lose what is sensitive (`masked`), are folded into the state at once, and queued as bytes (`line`,
+//! `super::seal`); `commit` makes what is queued durable in one write, and one write is in flight at most: what is appended meanwhile is the next batch. Whoever
 //! depends on an entry waits until `durable` has reached its number. Entries become durable in their order. History and
 //! repair are in `past`.
 
@@ -13,7 +13,6 @@ mod load;
 mod local;
 mod past;
 mod remote;
-mod seal;
 
 #[cfg(test)]
 mod tests;
@@ -28,13 +27,14 @@ use object_store::ObjectStore;
 pub use error::StoreError;
 pub use holder::{Holder, Wait, Waiting};
 pub use remote::{Lease, Refusal, RefusalSort};
-pub use seal::Seal;
 
 use line::Line;
 use load::Loaded;
 
 use super::journal::{self, Entry};
-use super::{State, file};
+use super::seal::{Seal, SealError, Sealing};
+use super::{State, file, masked};
+use crate::secret::{Mask, Secrets};
 
 /// More pieces of a journal than this are made one snapshot.
 const MANY: usize = 32;
@@ -44,6 +44,7 @@ const MANY: usize = 32;
 pub struct Store {
     backend: Backend,
     seal: Seal,
+    secrets: Secrets,
     stack: String,
     cloud: String,
     /// Whether a state that was moved away is read all the same.
@@ -60,7 +61,15 @@ impl Store {
     /// The state of `stack` in `cloud`, in a folder of its own under `folder`. Nothing is touched yet.
     pub fn open(folder: &Path, stack: &str, cloud: &str) -> Self {
         let backend = Backend::Local(local::Folder(folder.join(stack)));
-        Self { backend, seal: Seal, stack: stack.to_owned(), cloud: cloud.to_owned(), even_moved: false }
+        let (seal, secrets) = (Seal::none(), Secrets::default());
+        let (stack, cloud) = (stack.to_owned(), cloud.to_owned());
+        Self { backend, seal, secrets, stack, cloud, even_moved: false }
+    }
+
+    /// The same, encrypted as `seal` says, and with marks in the place of secrets.
+    #[must_use]
+    pub fn keeping(self, seal: Seal, secrets: Secrets) -> Self {
+        Self { seal, secrets, ..self }
     }
 
     /// The folder that it is in, if it is in one.
@@ -83,7 +92,9 @@ impl Store {
     ) -> Self {
         let (url, prefix) = (format!("{}/{stack}", url.trim_end_matches('/')), format!("{prefix}/{stack}"));
         let backend = Backend::Remote(remote::Remote::new(store, &url, &prefix, lease));
-        Self { backend, seal: Seal, stack: stack.to_owned(), cloud: cloud.to_owned(), even_moved: false }
+        let (seal, secrets) = (Seal::none(), Secrets::default());
+        let (stack, cloud) = (stack.to_owned(), cloud.to_owned());
+        Self { backend, seal, secrets, stack, cloud, even_moved: false }
     }
 
     /// The same place, for another cloud.
@@ -154,22 +165,30 @@ impl Store {
             }
         };
         let is_long = loaded.state.is_some() && loaded.pieces > MANY;
-        let state = loaded.state.unwrap_or(new);
-        Ok(Locked { is_long, ..self.locked(keeper, state, loaded.torn) })
+        Ok(Locked { is_long, ..self.locked(keeper, new, loaded)? })
     }
 
-    fn locked(&self, keeper: Keeper, state: State, torn: bool) -> Locked {
-        Locked {
+    /// With what was read, or with `new` if there was nothing.
+    fn locked(&self, keeper: Keeper, new: State, loaded: Loaded) -> Result<Locked, StoreError> {
+        let mut state = loaded.state.unwrap_or(new);
+        let exposed = masked::state(&Mask::new(&self.secrets, &state.lineage), &mut state);
+        let was_plain = loaded.opening.was_plain();
+        let sealing = loaded.sealing.map_or_else(|| loaded.opening.sealing(), Ok).map_err(unsealed)?;
+        Ok(Locked {
             durable: state.seq,
             state,
-            torn,
+            torn: loaded.torn,
+            exposed,
+            was_plain,
             keeper,
             seal: self.seal.clone(),
+            sealing,
+            secrets: self.secrets.clone(),
             queue: Vec::new(),
             in_flight: None,
             broken: false,
             is_long: false,
-        }
+        })
     }
 
     /// Takes the lock from the run with this id, which may then write no more, and gives it back. Who had it; none if
@@ -194,10 +213,12 @@ impl Store {
 
     /// What is kept as a state, and the bytes with which the journal of a new one begins.
     fn load_or_begin(&self, kept: load::Kept, new: &State) -> Result<(Loaded, Vec<u8>), StoreError> {
-        let loaded = self.load(kept)?;
+        let mut loaded = self.load(kept)?;
         let mut head = Vec::new();
         if loaded.state.is_none() {
-            line::add(&mut head, &Line::head(new.clone()), &self.seal);
+            let mut sealing = loaded.opening.sealing().map_err(unsealed)?;
+            line::add(&mut head, &Line::head(new.clone()), &mut sealing);
+            loaded.sealing = Some(sealing);
         }
         Ok((loaded, head))
     }
@@ -211,6 +232,10 @@ impl Store {
             _ => Ok(loaded),
         }
     }
+}
+
+fn unsealed(source: SealError) -> StoreError {
+    StoreError::Sealed { place: "the state".to_owned(), source }
 }
 
 /// A backend with its lock.
@@ -239,8 +264,12 @@ impl Keeper {
 pub struct Locked {
     state: State,
     torn: bool,
+    exposed: bool,
+    was_plain: bool,
     keeper: Keeper,
     seal: Seal,
+    sealing: Sealing,
+    secrets: Secrets,
     /// Lines that are not on their way yet.
     queue: Vec<u8>,
     /// What is on its way: up to which entry.
@@ -285,6 +314,16 @@ impl Locked {
         self.torn
     }
 
+    /// Whether the state was kept with what is sensitive in plain: the next snapshot is without.
+    pub fn was_exposed(&self) -> bool {
+        self.exposed
+    }
+
+    /// Whether the state was kept without the encryption that it is to have: from the next write on it has it.
+    pub fn was_plain(&self) -> bool {
+        self.was_plain
+    }
+
     /// The number of the last entry that is durable, and all before it.
     pub fn durable(&self) -> u64 {
         self.durable
@@ -303,13 +342,15 @@ impl Locked {
         let is_new = self.state.serial == 0 && self.state.seq == 0;
         // The object that took the state holds it already.
         if is_new && !entries.is_empty() && matches!(self.keeper, Keeper::Local(_)) {
-            line::add(&mut self.queue, &Line::head(self.state.clone()), &self.seal);
+            line::add(&mut self.queue, &Line::head(self.state.clone()), &mut self.sealing);
         }
+        let secrets = self.secrets.clone();
+        let mask = Mask::new(&secrets, &self.state.lineage);
         for entry in entries {
-            let seq = self.state.seq + 1;
-            let folded = journal::apply(&mut self.state, seq, entry);
+            let (seq, entry) = (self.state.seq + 1, masked::entry(&mask, entry));
+            let folded = journal::apply(&mut self.state, seq, &entry);
             folded.map_err(|source| StoreError::History { place: "the journal".to_owned(), source })?;
-            line::add(&mut self.queue, &Line::entry(seq, entry.clone()), &self.seal);
+            line::add(&mut self.queue, &Line::entry(seq, entry), &mut self.sealing);
         }
         Ok(())
     }
@@ -348,6 +389,15 @@ impl Locked {
         Ok(())
     }
 
+    /// Writes a snapshot by a new data key, as the seal of the store says.
+    ///
+    /// # Errors
+    /// As of `snapshot`; or there is no key to wrap the new one by.
+    pub async fn seal_anew(&mut self) -> Result<(), StoreError> {
+        self.sealing = self.seal.sealing().map_err(unsealed)?;
+        self.snapshot().await
+    }
+
     /// Writes a snapshot, after which the journal begins anew.
     ///
     /// # Errors
@@ -359,6 +409,6 @@ impl Locked {
         let place = "the new snapshot".to_owned();
         let bytes = file::write(&self.state).map_err(|source| StoreError::Snapshot { place, source })?;
         self.is_long = false;
-        self.keeper.snapshot(self.seal.file(bytes)).await
+        self.keeper.snapshot(self.sealing.file(bytes)).await
     }
 }

@@ -1,12 +1,14 @@
 //! What was, kept beside the state: history, the stack files that were applied, and what is to be taken as the state
 //! instead. What it means is in `history` and `repair`.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::load::Loaded;
 use super::{Backend, Holder, Keeper, Locked, Store, StoreError, Wait};
+use crate::secret::Mask;
 use crate::state::history::{self, Begun, Ended, Run};
-use crate::state::{State, file};
+use crate::state::{State, file, masked};
 
 /// The folder of history.
 const RUNS: &str = "history";
@@ -39,7 +41,9 @@ impl Locked {
 
     /// Keeps what is never written again: what is there already under the name is the same.
     async fn keep(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
-        let bytes = self.seal.file(bytes);
+        // The text of a stack file may say the default of a sensitive variable.
+        let text = String::from_utf8_lossy(&bytes);
+        let bytes = self.sealing.beside(self.secrets.hide(&text).into_owned().into_bytes());
         match &self.keeper {
             Keeper::Local(held) => held.folder().keep(name, &bytes),
             Keeper::Remote(held) => held.keep(name, bytes).await,
@@ -53,7 +57,7 @@ impl Locked {
     pub fn rescued(&self) -> Result<Vec<u8>, StoreError> {
         let place = "the rescue file".to_owned();
         let bytes = file::write(&self.state).map_err(|source| StoreError::Snapshot { place, source })?;
-        Ok(self.seal.file(bytes))
+        Ok(self.sealing.beside(bytes))
     }
 
     /// Keeps what is there as it is under another name, before it is replaced. The names.
@@ -103,6 +107,7 @@ impl Locked {
         self.flush().await?;
         let (serial, seq) = (taken.serial.max(self.state.serial), taken.seq.max(self.state.seq));
         self.state = State { serial, seq, ..taken };
+        masked::state(&Mask::new(&self.secrets, &self.state.lineage), &mut self.state);
         self.durable = seq;
         self.snapshot().await
     }
@@ -118,11 +123,16 @@ impl Store {
         let keeper = match &self.backend {
             Backend::Local(folder) => Keeper::Local(folder.lock(&self.stack, holder, &mut wait).await?),
             Backend::Remote(remote) => {
-                let unread = |_| Ok((Loaded { state: None, torn: false, pieces: 0, length: 0 }, Vec::new()));
+                let unread = |_| Ok((self.unread(), Vec::new()));
                 Keeper::Remote(remote.lock(&self.stack, holder, &mut wait, unread).await?.0)
             }
         };
-        Ok(self.locked(keeper, state, false))
+        self.locked(keeper, state, self.unread())
+    }
+
+    fn unread(&self) -> Loaded {
+        let opening = self.seal.opening();
+        Loaded { state: None, torn: false, pieces: 0, length: 0, opening, sealing: None }
     }
 
     /// A snapshot that is kept elsewhere: what `rescued` gave, or the plain state.
@@ -130,11 +140,8 @@ impl Store {
     /// # Errors
     /// It is no state, or a newer one.
     pub fn open_snapshot(&self, place: &str, bytes: Vec<u8>) -> Result<State, StoreError> {
-        let plain = match file::read(&bytes) {
-            Ok(state) => return Ok(state),
-            Err(source) => StoreError::Snapshot { place: place.to_owned(), source },
-        };
-        let opened = self.seal.open_file(bytes).ok_or(plain)?;
+        let sealed = |source| StoreError::Sealed { place: place.to_owned(), source };
+        let opened = self.seal.opening().file(&bytes).map_err(sealed)?.into_owned();
         file::read(&opened).map_err(|source| StoreError::Snapshot { place: place.to_owned(), source })
     }
 
@@ -216,9 +223,9 @@ impl Store {
             Backend::Local(folder) => folder.kept(name)?,
             Backend::Remote(remote) => remote.named(name).await?,
         };
-        let open = |bytes| {
-            let sealed = || StoreError::Snapshot { place: name.to_owned(), source: file::FileError::Sealed };
-            self.seal.open_file(bytes).ok_or_else(sealed)
+        let open = |bytes: Vec<u8>| {
+            let opened = self.seal.opening().file(&bytes).map(Cow::into_owned);
+            opened.map_err(|source| StoreError::Sealed { place: name.to_owned(), source })
         };
         kept.map(open).transpose()
     }

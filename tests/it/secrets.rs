@@ -1,0 +1,207 @@
+//! Canaries in every place that can hold a secret: nothing that is printed or kept repeats one, in any form.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::support::served::program;
+
+/// In a sensitive variable, in the `stringData` and in the `data` of a Kubernetes Secret.
+const CANARIES: [&str; 3] = ["canary-variable-7Q", "canary-text-8W", "canary-data-9E"];
+
+const STACK: &str = r#"
+[stack]
+name = "safe"
+region = "us-west-2"
+tags = { owner = "${var.token}" }
+[variables]
+token = { sensitive = true }
+[networks.n]
+cidr = "10.0.0.0/16"
+zones = 2
+[clusters.c]
+version = "1.35"
+network = "n"
+[clusters.c.nodes.default]
+instance_types = ["m7g.large"]
+size = { min = 2, max = 2 }
+[service_networks.s]
+name = "safe-network"
+auth = "iam"
+clusters = ["c"]
+[service_networks.s.policy]
+Version = "2012-10-17"
+Statement = [{ Effect = "Allow", Principal = "*", Action = "vpc-lattice-svcs:Invoke", Resource = "*", Condition = { StringEquals = { "vpc-lattice-svcs:RequestHeader/x" = "${var.token}" } } }]
+[manifests.m]
+cluster = "c"
+files = ["secret.yaml"]
+[values.v]
+input = { password = "${var.token}", url = "db://me:${var.token}@host" }
+[values.w]
+input = "again ${values.v.value.password}"
+[outputs]
+password = "${values.w.value}"
+"#;
+
+/// A folder with the stack.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let place = Self(tempfile::tempdir().expect("a folder"));
+        place.write("stacks/safe.toml", STACK);
+        place.secret(CANARIES[1]);
+        place
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder is made");
+        std::fs::write(path, text).expect("the file is written");
+    }
+
+    fn secret(&self, text: &str) {
+        let data = STANDARD.encode(CANARIES[2]);
+        let yaml = format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{ name: keys, namespace: default }}\n\
+             stringData: {{ text: {text} }}\ndata: {{ code: {data} }}\n"
+        );
+        self.write("stacks/secret.yaml", &yaml);
+    }
+
+    fn run(&self, token: &str, words: &str) -> Output {
+        let mut command = program(self.path());
+        command.env("STACK_VAR_token", token).args(words.split_whitespace()).arg("--sandbox");
+        command.output().expect("it runs")
+    }
+
+    /// Runs it, says how it ended, and sees to it that nothing printed or kept holds a canary.
+    fn safe(&self, words: &str) -> (Option<i32>, String) {
+        let output = self.run(CANARIES[0], words);
+        let said = [&output.stdout[..], &output.stderr].concat();
+        assert_silent(&said, words);
+        self.assert_kept_safe();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// The content of the embedded cloud may hold secrets: it is the cloud.
+    fn assert_kept_safe(&self) {
+        let mut open: Vec<PathBuf> = vec![self.path().join("state")];
+        let mut looked_at = 0;
+        while let Some(path) = open.pop() {
+            if path.ends_with("sandbox/cloud") {
+                continue;
+            }
+            if path.is_dir() {
+                open.extend(std::fs::read_dir(path).expect("it reads").flatten().map(|entry| entry.path()));
+            } else if let Ok(bytes) = std::fs::read(&path) {
+                looked_at += 1;
+                assert_silent(&bytes, &path.display().to_string());
+            }
+        }
+        assert!(looked_at > 0 || !self.path().join("state/sandbox/safe").exists(), "nothing was looked at");
+    }
+}
+
+fn assert_silent(bytes: &[u8], place: &str) {
+    let text = String::from_utf8_lossy(bytes);
+    for canary in CANARIES {
+        for form in [canary.to_owned(), STANDARD.encode(canary)] {
+            assert!(!text.contains(&form), "{place} holds {form}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn b26_no_secret_is_printed_or_kept_from_up_to_destroy() {
+    let place = Place::new();
+    for words in ["plan safe --verbose", "plan safe --json"] {
+        let (code, said) = place.safe(words);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("(sensitive)") || said.contains("\"sensitive\":true"), "{said}");
+    }
+    let (code, said) = place.safe("up safe --yes --verbose");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("password = (sensitive)"), "{said}");
+    for (words, expected) in [
+        ("plan safe --exit-code", 0),
+        ("up safe --yes --json", 0),
+        ("drift safe", 0),
+        ("drift safe --json", 0),
+        ("state show safe value.v", 0),
+        ("state show safe manifest.m", 0),
+        ("output safe", 0),
+        ("output safe --json", 0),
+        ("graph safe", 0),
+    ] {
+        let (code, said) = place.safe(words);
+        assert_eq!(code, Some(expected), "{words:?} {said}");
+    }
+    place.secret("another-text-that-is-new");
+    let (code, said) = place.safe("plan safe --exit-code");
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("manifest.stringData.text: (sensitive) -> (sensitive)"), "{said}");
+    let (code, said) = place.safe("destroy safe --yes --verbose");
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn b26_an_output_is_told_by_name_and_only_while_the_file_says_it() {
+    let place = Place::new();
+    place.write(
+        "stacks/safe.toml",
+        "[stack]\nname = \"safe\"\nregion = \"us-west-2\"\n[variables]\ntoken = { sensitive = true }\n\
+         [values.v]\ninput = \"${var.token}\"\n[values.w]\ninput = \"again ${values.v.value}\"\n\
+         [outputs]\npassword = \"${values.w.value}\"\n",
+    );
+    assert_eq!(place.safe("up safe --yes").0, Some(0));
+    let told = |token: &str, more: &str| {
+        let output = place.run(token, &format!("output safe password {more}"));
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    assert_eq!(told(CANARIES[0], ""), (Some(0), format!("again {}\n", CANARIES[0])));
+    assert_eq!(told(CANARIES[0], "--json"), (Some(0), format!("\"again {}\"\n", CANARIES[0])));
+    assert_eq!(told("another-token", ""), (Some(2), String::new()));
+    let changed = place.run("another-token", "plan safe --exit-code");
+    assert_eq!(changed.status.code(), Some(3), "a changed secret is a change");
+}
+
+#[test]
+fn b26_what_is_kept_of_a_run_that_was_killed_holds_no_secret_and_the_next_goes_on() {
+    let place = Place::new();
+    let journal = place.path().join("state/sandbox/safe/journal.jsonl");
+    let mut child = program(place.path());
+    child.env("STACK_VAR_token", CANARIES[0]).args(["up", "safe", "--yes", "--sandbox"]);
+    child.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut child = child.spawn().expect("it starts");
+    let begun = |length: u64| std::fs::metadata(&journal).is_ok_and(|file| file.len() > length);
+    while !begun(20_000) && child.try_wait().expect("it is ours").is_none() {
+        std::thread::yield_now();
+    }
+    child.kill().expect("it is ours");
+    child.wait().expect("it ends");
+    place.assert_kept_safe();
+    let (code, said) = place.safe("up safe --yes");
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(place.safe("plan safe --exit-code").0, Some(0));
+}
+
+#[test]
+fn b26_what_a_cloud_repeats_of_a_secret_is_hidden() {
+    let place = Place::new();
+    let bad = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{ name: keys, namespace: default }}\ndata: {{ code: {}!! }}\n",
+        CANARIES[1]
+    );
+    place.write("stacks/secret.yaml", &bad);
+    let (code, said) = place.safe("up safe --yes");
+    assert!(code.is_some(), "{said}");
+    let (code, said) = place.safe("destroy safe --yes");
+    assert_eq!(code, Some(0), "{said}");
+}
