@@ -265,7 +265,8 @@ pub struct Plan {
     pub destroy: bool,
     /// Save the plan, for `stack up FILE` or `stack destroy FILE`
     ///
-    /// The file holds all values, sensitive ones too; it is for its owner only.
+    /// Sensitive values are not in it: whoever carries it out gives them again, as STACK_VAR_NAME. It is encrypted if
+    /// the state is.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// What it may do beside.

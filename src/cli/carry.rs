@@ -150,6 +150,9 @@ async fn carry_locked(
         })?;
     }
 
+    if locked.was_plain() {
+        locked.seal_past(&run.store).await?;
+    }
     run.lock.write(new)?;
     crate::sweep::remember(locked, &plan).await?;
     let mut listening = signals.clone();
@@ -246,13 +249,14 @@ async fn decided(run: &Run, what: &What, state: &State, leave: Leave) -> Result<
 /// Whether the state has to be written anew because of how it was kept; and says so.
 fn kept_otherwise(locked: &Locked, screen: &Screen) -> bool {
     let notes = [
-        (locked.was_exposed(), "the state held sensitive values in plain: they are taken out now"),
-        (locked.was_plain(), "the state was not encrypted: it is from now on"),
+        (
+            locked.was_exposed(),
+            "sensitive values are taken out of the state now; older copies still hold them",
+        ),
+        (locked.was_plain(), "the state was plain, and is encrypted from now on; older copies are not"),
     ];
     for (_, note) in notes.iter().filter(|(so, _)| *so) {
-        screen.status(|out| {
-            writeln!(out, "note: {note}. Copies of it that were made before are as they were.")
-        });
+        screen.status(|out| writeln!(out, "note: {note}"));
     }
     notes.iter().any(|(so, _)| *so)
 }

@@ -1,13 +1,13 @@
 //! `stack destroy`: takes down everything that the stack has made, in the order that the state knows; or carries out a
 //! saved plan.
 
-use super::args::{Destroy as Args, Global, OfStack, Scope};
+use super::args::{Destroy as Args, Global, OfStack};
 use super::carry::{Order, What, carry};
 use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::file;
 use super::run::{Run, block_on, composed};
-use super::saved;
+use super::saved::{self, Given};
 use super::screen::Screen;
 use super::signals;
 use crate::cloud::Access;
@@ -23,11 +23,12 @@ pub(super) fn run(
     environment: &Environment,
     args: &Args,
 ) -> Result<Exit, Failure> {
-    let opened = saved::open(&args.of.stack)?;
+    let opened = saved::open(&args.of.stack, environment)?;
     let (stack, graph) = match &opened {
         Some(opened) => {
-            let scope = Scope { targets: args.targets.clone(), replace: Vec::new() };
-            opened.stack((&args.of, Some(&scope)), global, environment, true)?
+            let (targets, leave) = (&args.targets, args.leave);
+            let given = Given { of: &args.of, targets, replace: &[], leave, destroy: false };
+            opened.stack(&given, global, environment, true)?
         }
         None => what_is_protected(&args.of, environment)?,
     };

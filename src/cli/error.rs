@@ -200,7 +200,15 @@ impl From<StoreError> for Failure {
                 .hint("this run stopped; the other one goes on from what it had begun, and what is kept is whole"),
             StoreError::OtherHolder { .. } => failure(Exit::Conflict)
                 .hint("look whether that run still lives, then name its id"),
-            StoreError::Sealed { source, .. } => failure(Exit::Failed).hint(unseal(source)),
+            StoreError::Sealed { source, .. } => {
+                let failure = failure(Exit::Failed).hint(unseal(source));
+                match source {
+                    SealError::Key(KeyError::Wrong(_)) => failure.hint(
+                        "if its key is to be another: `stack state rekey STACK`, with `--old-…` for the one so far",
+                    ),
+                    _ => failure,
+                }
+            }
             StoreError::Disk { source, .. } => match disk_hint(source.kind()) {
                 Some(hint) => failure(Exit::Failed).hint(hint),
                 None => failure(Exit::Failed),
@@ -252,13 +260,17 @@ fn of_store(mut failure: Failure, sort: RefusalSort) -> Failure {
 }
 
 /// What to do about what cannot be opened.
-pub(super) fn unseal(error: &SealError) -> &'static str {
+fn unseal(error: &SealError) -> &'static str {
     match error {
-        SealError::NoKeys => "put `encryption` back; `stack state rekey` takes it off",
+        SealError::NoKeys => "nothing was changed; put `encryption` back: `stack state rekey` takes it off",
         SealError::Key(KeyError::Wrong(_)) => {
-            "nothing was changed; give the passphrase or the identity that it was encrypted by, or change keys by `stack state rekey`"
+            "nothing was changed; give the passphrase or identity that opens it"
+        }
+        SealError::Key(KeyError::NoIdentity) => {
+            "nothing was changed; put the path of its file into STACK_AGE_IDENTITY, or what `identity_env` names"
         }
         SealError::Key(_) => "nothing was changed; look at `encryption` under [state] and its key",
+        SealError::Newer => "nothing was changed; use that version, or a newer one",
         SealError::Damaged => "nothing was changed; take the file from a backup",
     }
 }
@@ -356,6 +368,9 @@ fn hint_of(refusal: &Refusal) -> Option<&'static str> {
             Some("what is only looked up must exist: check its name, region and account")
         }
         Refusal::Protected { .. } => Some("take `prevent_destroy` out of its [lifecycle] if you mean it"),
+        Refusal::Untold { .. } => {
+            Some("give the variables of the stack file the values that they had in the last `up`")
+        }
         Refusal::KnownBySecret { .. } => {
             Some("use a variable that is not sensitive there: names are written down and shown")
         }

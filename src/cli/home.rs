@@ -88,7 +88,7 @@ impl Home {
         environment: &Environment,
     ) -> Result<Store, Failure> {
         let store = self.plain_store(stack, cloud, sdk, environment)?;
-        Ok(store.keeping(seal(stack, environment)?, stack.secrets.clone()))
+        Ok(store.keeping(seal(stack.encryption.as_ref(), environment)?, stack.secrets.clone()))
     }
 
     fn plain_store(

@@ -5,7 +5,7 @@ use super::destroy::what_is_protected;
 use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::run::{Run, block_on, composed};
-use super::saved::{self, Opened};
+use super::saved::{self, Given, Opened};
 use super::screen::Screen;
 use super::signals;
 use super::view;
@@ -21,7 +21,7 @@ pub(super) fn run(
     environment: &Environment,
     args: &Args,
 ) -> Result<Exit, Failure> {
-    if let Some(opened) = saved::open(&args.of.stack)? {
+    if let Some(opened) = saved::open(&args.of.stack, environment)? {
         return show_saved(screen, args, &opened);
     }
     let Scope { targets, replace } = args.scope.clone();
@@ -30,8 +30,8 @@ pub(super) fn run(
     } else {
         (Intent::Up { targets, replace }, composed(&args.of, environment)?)
     };
-    let secrets = stack.secrets.clone();
-    let origin = saved::origin(&args.of, environment, &graph, &secrets);
+    let (secrets, encryption) = (stack.secrets.clone(), stack.encryption.clone());
+    let origin = saved::origin(&args.of, environment, &graph, &stack);
     let looked = async {
         let run = Run::begin(stack, graph, global, environment, Access::Plan).await?;
         screen.status(|out| writeln!(out, "Stack {} in {}\n", run.stack.head.name, run.whereabouts()));
@@ -43,12 +43,12 @@ pub(super) fn run(
         let shapes = run.registry.shapes();
         let mut plan = plan_with(&run.graph, &state, &live, &shapes, &intent, args.leave.into())?;
         run.lock.judge(&cloud, &mut plan, false).await?;
-        Ok((plan, run.calls + cloud.calls().total()))
+        Ok((plan, run.calls + cloud.calls().total(), run.store.seal().clone()))
     };
     let told = async { signals::unless_told(&mut signals::listen()?, looked).await };
-    let (plan, calls) = block_on(global.sandbox, told)??;
+    let (plan, calls, seal) = block_on(global.sandbox, told)??;
     if let Some(path) = &args.output {
-        saved::save(path, origin, &plan.kept(&secrets))?;
+        saved::save(path, origin, &plan.kept(&secrets), (&seal, encryption.as_ref()))?;
     }
     show(screen, &plan, calls, args.json, args.verbose)?;
     if let Some(path) = &args.output {
@@ -66,6 +66,9 @@ fn show_saved(screen: &Screen, args: &Args, opened: &Opened) -> Result<Exit, Fai
         return Err(Failure::refused(format!("{} is a saved plan already", opened.name()))
             .hint(format!("plan the stack to save {}", path.display())));
     }
+    let Scope { targets, replace } = &args.scope;
+    let (of, leave) = (&args.of, args.leave);
+    opened.takes_no_options(&Given { of, targets, replace, leave, destroy: args.destroy })?;
     let plan = opened.plan();
     screen.status(|out| writeln!(out, "{}: a plan for the stack {}\n", opened.name(), plan.stack));
     show(screen, plan, 0, args.json, args.verbose)?;

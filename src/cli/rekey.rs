@@ -22,15 +22,11 @@ pub(super) fn run(
     args: &Args,
 ) -> Result<Exit, Failure> {
     let stack = file::read(&args.of, environment, true)?;
-    let seal = with_old(seal(&stack, environment)?, args, environment)?;
+    let seal = with_old(seal(stack.encryption.as_ref(), environment)?, args, environment)?;
     let how = if seal.is_some() { "encrypted by a new key" } else { "no longer encrypted" };
     block_on(false, anew(&stack, &args.of, global, environment, seal))??;
     screen.answer(|out| {
-        writeln!(
-            out,
-            "The state of {} is {how}. Copies that were made before are as they were.",
-            stack.head.name
-        )
+        writeln!(out, "The state of {} is {how}; older copies are as they were.", stack.head.name)
     })?;
     Ok(Exit::Done)
 }
@@ -65,7 +61,7 @@ async fn anew(
     let command = format!("state rekey {}", of.stack);
     let holder = Holder::new(who(environment), command, Clock::system(1).millis());
     let mut locked = store.of_cloud(&state.cloud).lock(&holder, &state.lineage).await?;
-    let sealed = locked.seal_anew().await;
+    let sealed = locked.seal_anew(&store).await;
     locked.release().await;
     Ok(sealed?)
 }

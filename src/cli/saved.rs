@@ -5,21 +5,24 @@
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::args::{Global, OfStack, Scope};
+use super::args::{Global, Leave, OfStack};
 use super::destroy::what_is_protected;
 use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::reach::SANDBOX;
 use super::run::composed;
+use super::sealing::seal;
 use crate::address::Address;
 use crate::graph::Graph;
 use crate::kind::Registry;
 use crate::plan::known::Told;
-use crate::plan::saved::{self, Origin, Saved};
+use crate::plan::saved::{self, Origin, Saved, SavedError};
 use crate::plan::{Intent, Plan};
-use crate::secret::Secrets;
 use crate::stack::Stack;
+use crate::stack::model::Encryption;
 use crate::state::State;
+use crate::state::keys::KeyError;
+use crate::state::seal::{Seal, SealError};
 
 /// A larger file is not read: no plan is that large.
 const LARGEST: u64 = 4 * 1024 * 1024 * 1024;
@@ -30,20 +33,34 @@ pub(super) struct Opened {
     saved: Saved,
 }
 
+/// What the command line says beside the name of a saved plan.
+pub(super) struct Given<'a> {
+    pub(super) of: &'a OfStack,
+    pub(super) targets: &'a [Address],
+    pub(super) replace: &'a [Address],
+    pub(super) leave: Leave,
+    pub(super) destroy: bool,
+}
+
 /// What a plan was made from, for its file.
 ///
-/// Sensitive values are not in it: whoever carries the plan out gives them again.
-pub(super) fn origin(of: &OfStack, environment: &Environment, graph: &Graph, secrets: &Secrets) -> Origin {
-    let variables = environment.stack_variables();
-    let is_secret = |(_, value): &(&String, &String)| secrets.holds(value);
-    let all = of.vars.iter().map(|(name, value)| (name, value)).chain(&variables);
-    let withheld: Vec<String> = all.filter(is_secret).map(|(name, _)| name.clone()).collect();
+/// Sensitive values are not in it: whoever carries the plan out gives them again. Nor is what the environment holds for
+/// other stacks.
+pub(super) fn origin(of: &OfStack, environment: &Environment, graph: &Graph, stack: &Stack) -> Origin {
+    let is_open = |(name, value): &(&String, &String)| {
+        stack.variables.get(*name) == Some(&false) && !stack.secrets.holds(value)
+    };
+    let given = of.vars.iter().map(|(name, value)| (name, value));
+    let environment = environment.stack_variables();
+    let is_given =
+        |name: &String| environment.contains_key(name) || of.vars.iter().any(|(var, _)| var == name);
+    let sensitive = stack.variables.iter().filter(|(name, sensitive)| **sensitive && is_given(name));
     Origin {
         stack: of.stack.clone(),
-        vars: of.vars.iter().filter(|(_, value)| !secrets.holds(value)).cloned().collect(),
+        vars: given.filter(is_open).map(owned).collect(),
         var_files: of.var_files.clone(),
-        environment: variables.iter().filter(|one| !is_secret(one)).map(owned).collect(),
-        withheld,
+        environment: environment.iter().filter(is_open).map(owned).collect(),
+        withheld: sensitive.map(|(name, _)| name.clone()).collect(),
         digest: saved::digest(graph),
     }
 }
@@ -52,12 +69,18 @@ fn owned((name, value): (&String, &String)) -> (String, String) {
     (name.clone(), value.clone())
 }
 
-/// Saves a plan, as `Plan::kept` gives it. The file is for its owner only all the same.
-pub(super) fn save(path: &Path, origin: Origin, plan: &Plan) -> Result<(), Failure> {
+/// Saves a plan, as `Plan::kept` gives it, encrypted if the state is. The file is for its owner only all the same.
+pub(super) fn save(
+    path: &Path,
+    origin: Origin,
+    plan: &Plan,
+    (seal, by): (&Seal, Option<&Encryption>),
+) -> Result<(), Failure> {
     let fail = |error: &dyn std::error::Error| {
         Failure::of(Exit::Failed, error).because(format!("the plan was to be saved as {}", path.display()))
     };
-    let bytes = saved::write(&Saved { origin, plan: plan.clone() }).map_err(|error| fail(&error))?;
+    let bytes =
+        saved::write(&Saved { origin, plan: plan.clone() }, seal, by).map_err(|error| fail(&error))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| fail(&error))?;
     file.write_all(&bytes).map_err(|error| fail(&error))?;
@@ -65,7 +88,7 @@ pub(super) fn save(path: &Path, origin: Origin, plan: &Plan) -> Result<(), Failu
 }
 
 /// The saved plan that a word on the command line means, if it means one.
-pub(super) fn open(word: &str) -> Result<Option<Opened>, Failure> {
+pub(super) fn open(word: &str, environment: &Environment) -> Result<Option<Opened>, Failure> {
     let path = PathBuf::from(word);
     let Some(mut file) = path.is_file().then(|| std::fs::File::open(&path).ok()).flatten() else {
         return Ok(None);
@@ -77,11 +100,39 @@ pub(super) fn open(word: &str) -> Result<Option<Opened>, Failure> {
         return Ok(None);
     }
     file.take(LARGEST).read_to_end(&mut bytes)?;
-    match saved::read(&bytes) {
-        Ok(saved) => Ok(Some(Opened { path, saved })),
-        Err(error) => Err(Failure::of(Exit::Refused, &error)
-            .because_of(format!("{} cannot be used", path.display()))
-            .hint("nothing was changed; make it anew: `stack plan STACK -o FILE`")),
+    let unusable = |error: SavedError| {
+        let hint = match &error {
+            SavedError::Sealed(why) => unseal_plan(why),
+            SavedError::Newer { .. } => {
+                "nothing was changed; carry it out with the version that wrote it, or plan again"
+            }
+            _ => "nothing was changed; make it anew: `stack plan STACK -o FILE`",
+        };
+        let failure = Failure::of(Exit::Refused, &error);
+        failure.because_of(format!("{} cannot be used", path.display())).hint(hint)
+    };
+    let by = saved::sealed_by(&bytes).map_err(unusable)?;
+    let seal = seal(by.as_ref(), environment).map_err(|failure| {
+        failure.because_of(format!("{} is encrypted, and cannot be opened", path.display()))
+    })?;
+    let saved = saved::read(&bytes, &seal).map_err(unusable)?;
+    Ok(Some(Opened { path, saved }))
+}
+
+/// What to do about a plan that cannot be opened.
+fn unseal_plan(error: &SealError) -> &'static str {
+    match error {
+        SealError::Key(KeyError::Wrong(_)) => {
+            "nothing was changed; give the key that it was encrypted by, or plan again with the one of now"
+        }
+        SealError::Key(KeyError::NoIdentity) => {
+            "nothing was changed; put the path of its file into STACK_AGE_IDENTITY, or what `identity_env` names"
+        }
+        SealError::Key(_) => "nothing was changed; look at `encryption` under [state] and its key",
+        SealError::Newer => "nothing was changed; use that version, or plan again",
+        SealError::NoKeys | SealError::Damaged => {
+            "nothing was changed; make it anew: `stack plan STACK -o FILE`"
+        }
     }
 }
 
@@ -100,7 +151,7 @@ impl Opened {
     /// this verb or this cloud.
     pub(super) fn stack(
         &self,
-        given: (&OfStack, Option<&Scope>),
+        given: &Given<'_>,
         global: &Global,
         environment: &Environment,
         destroys: bool,
@@ -114,6 +165,11 @@ impl Opened {
             var_files: origin.var_files.clone(),
         };
         let again = environment.stack_variables();
+        let missing: Vec<&String> =
+            origin.withheld.iter().filter(|name| !again.contains_key(name.as_str())).collect();
+        if !missing.is_empty() {
+            return Err(self.untold(&missing));
+        }
         let again = again.iter().filter(|(name, _)| origin.withheld.contains(name));
         let environment =
             environment.with_variables(&origin.environment.iter().chain(again).map(owned).collect());
@@ -124,18 +180,45 @@ impl Opened {
         })?;
         if saved::digest(&graph) != origin.digest {
             let file = stack.source.path.display();
-            return Err(self.stale(format!("{file}, or what it reads, was changed since")));
+            let secret = match origin.withheld.as_slice() {
+                [] => String::new(),
+                names => format!(", or {} has another value now", names.join(" or ")),
+            };
+            return Err(self.stale(format!("{file}, or what it reads, was changed since{secret}")));
         }
         Ok((stack, graph))
     }
 
-    fn takes_no_options(&self, (of, scope): (&OfStack, Option<&Scope>)) -> Result<(), Failure> {
-        let scoped = scope.is_some_and(|scope| !scope.targets.is_empty() || !scope.replace.is_empty());
-        if of.vars.is_empty() && of.var_files.is_empty() && !scoped {
-            return Ok(());
-        }
-        Err(Failure::refused(format!("{} is a saved plan: it is carried out as it is", self.name()))
-            .hint("leave out `--var`, `--var-file`, `--target` and `--replace`, or plan again with them"))
+    /// What would make it another plan is refused.
+    pub(super) fn takes_no_options(&self, given: &Given<'_>) -> Result<(), Failure> {
+        let options = [
+            ("--var", !given.of.vars.is_empty()),
+            ("--var-file", !given.of.var_files.is_empty()),
+            ("--target", !given.targets.is_empty()),
+            ("--replace", !given.replace.is_empty()),
+            ("--include-foreign", given.leave.include_foreign),
+            ("--no-repair", given.leave.no_repair),
+            ("--destroy", given.destroy),
+        ];
+        let given: Vec<&str> = options.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+        let Some((last, others)) = given.split_last() else { return Ok(()) };
+        let quoted =
+            |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let (all, them) = match others {
+            [] => (quoted(&[last]), "it"),
+            others => (format!("{} and {}", quoted(others), quoted(&[last])), "them"),
+        };
+        let failure =
+            Failure::refused(format!("{} is a saved plan: it is carried out as it is", self.name()));
+        Err(failure.hint(format!("leave out {all}, or plan again with {them}")))
+    }
+
+    /// Sensitive values are not in the file, and nobody gave them.
+    fn untold(&self, missing: &[&String]) -> Failure {
+        let names: Vec<String> = missing.iter().map(|name| format!("STACK_VAR_{name}")).collect();
+        let of = if missing.len() == 1 { "a sensitive value that is" } else { "sensitive values that are" };
+        Failure::refused(format!("{} takes {of} not in its file", self.name()))
+            .hint(format!("put what was planned with into {} in the environment", names.join(", ")))
     }
 
     fn fits(&self, global: &Global, destroys: bool) -> Result<(), Failure> {

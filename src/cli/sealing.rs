@@ -2,7 +2,6 @@
 
 use super::environment::Environment;
 use super::error::Failure;
-use crate::stack::Stack;
 use crate::stack::model::Encryption;
 use crate::state::keys::Keys;
 use crate::state::seal::Seal;
@@ -11,8 +10,8 @@ use crate::state::seal::Seal;
 const IDENTITY: &str = "AGE-SECRET-KEY-";
 
 /// How the state of a stack is encrypted.
-pub(super) fn seal(stack: &Stack, environment: &Environment) -> Result<Seal, Failure> {
-    let Some(encryption) = &stack.encryption else { return Ok(Seal::none()) };
+pub(super) fn seal(by: Option<&Encryption>, environment: &Environment) -> Result<Seal, Failure> {
+    let Some(encryption) = by else { return Ok(Seal::none()) };
     Ok(Seal::by(keys(encryption, environment)?))
 }
 

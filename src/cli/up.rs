@@ -1,11 +1,11 @@
 //! `stack up`: makes the cloud what the stack file says, or carries out a saved plan.
 
-use super::args::{Global, Up as Args};
+use super::args::{Global, Scope, Up as Args};
 use super::carry::{Order, What, carry};
 use super::environment::Environment;
 use super::error::{Exit, Failure};
 use super::run::{Run, block_on, composed};
-use super::saved;
+use super::saved::{self, Given};
 use super::screen::Screen;
 use super::signals;
 use crate::cloud::Access;
@@ -18,9 +18,13 @@ pub(super) fn run(
     environment: &Environment,
     args: &Args,
 ) -> Result<Exit, Failure> {
-    let opened = saved::open(&args.of.stack)?;
+    let opened = saved::open(&args.of.stack, environment)?;
     let (stack, graph) = match &opened {
-        Some(opened) => opened.stack((&args.of, Some(&args.scope)), global, environment, false)?,
+        Some(opened) => {
+            let Scope { targets, replace } = &args.scope;
+            let given = Given { of: &args.of, targets, replace, leave: args.leave, destroy: false };
+            opened.stack(&given, global, environment, false)?
+        }
         None => composed(&args.of, environment)?,
     };
     let intent = Intent::Up { targets: args.scope.targets.clone(), replace: args.scope.replace.clone() };

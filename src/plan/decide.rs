@@ -101,7 +101,7 @@ fn removed(graph: &Graph, address: &Address) -> Option<bool> {
 }
 
 impl Decided {
-    fn resolve(&self, value: &Value) -> Value {
+    pub(super) fn resolve(&self, value: &Value) -> Value {
         value.resolve(&|reference| walk(self.known.get(&reference.address)?, &reference.output).cloned())
     }
 

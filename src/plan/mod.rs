@@ -200,6 +200,16 @@ pub enum Refusal {
         /// What needs it, in words.
         served: String,
     },
+    /// What a teardown needs is to be put back, and is not known whole.
+    #[error(
+        "{address} has to be put back for {served} to go, and a sensitive value in it is not known any more"
+    )]
+    Untold {
+        /// Which.
+        address: Address,
+        /// What needs it, in words.
+        served: String,
+    },
     /// The file says that the load balancer of a Gateway must not be deleted, and its Gateway is made anew.
     #[error("{0}: its load balancer is protected from being deleted, and this plan would replace it")]
     Guarded(Address),

@@ -14,7 +14,8 @@ use crate::change::{Action, Change, FieldChange, Reason, Verb};
 use crate::diff;
 use crate::graph::Sort;
 use crate::live::{Readiness, Seen};
-use crate::state::Record;
+use crate::secret::has_marks;
+use crate::state::{Object, Record};
 use crate::value::Value;
 
 /// The attribute that keeps a load balancer from being deleted.
@@ -78,7 +79,7 @@ pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
     let mut refusals = Vec::new();
     for (address, served) in needed(given, decided) {
         let Some(record) = given.state.records.get(&address) else { continue };
-        let Some(repair) = repair(given, &address, record, &served) else { continue };
+        let Some(repair) = repair(given, decided, &address, record, &served) else { continue };
         let decision = decided.by_address.get(&address);
         let mends = match decision.map(|decision| (decision.verb, &decision.reason)) {
             // It goes too, or would be forgotten: it is put back, and goes after what it serves.
@@ -96,6 +97,8 @@ pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
         if mends && given.leave.no_repair {
             let title = given.shapes.get(record.kind.as_str()).map_or("resource", |shape| shape.title);
             refusals.push(Refusal::Broken { address, title, served: listed(&served) });
+        } else if mends && has_marks(&Json::from(&repair.spec)) {
+            refusals.push(Refusal::Untold { address, served: listed(&served) });
         } else if mends {
             repairs.insert(address, repair);
         }
@@ -168,6 +171,7 @@ fn kind_of(record: &Record) -> Option<&str> {
 /// What it takes to put it back, if it is broken and worth it.
 fn repair(
     given: &Given<'_>,
+    decided: &Decided,
     address: &Address,
     record: &Record,
     served: &BTreeSet<Address>,
@@ -188,14 +192,16 @@ fn repair(
         _ => return None,
     };
     let reason = Reason::Repair { of: served.iter().cloned().collect() };
-    let spec = Value::from(object.applied.clone());
+    let spec = Value::from(told(given, decided, address, object));
+    let masked = given.mask.value(&spec);
     match given.live.found.get(address)? {
         Seen::Absent => {
-            let fields = diff::by_opinion(shape, &spec, None, &Json::Null);
+            let fields = diff::by_opinion(shape, &masked, None, &Json::Null);
             Some(Repair { creates: true, reason, fields, spec, applied: None, id: None })
         }
         Seen::Found(found) if !matches!(found.readiness, Readiness::Leaving(_)) => {
-            let mut fields = diff::by_opinion(shape, &spec, Some(&object.applied), &found.spec);
+            let live = given.masked_live(&found.spec, &spec, Some(&object.applied));
+            let mut fields = diff::by_opinion(shape, &masked, Some(&object.applied), &live);
             let ignored =
                 given.graph.resources.get(address).map(|resource| &resource.lifecycle.ignore_changes);
             fields.retain(|field| {
@@ -210,6 +216,13 @@ fn repair(
     }
 }
 
+/// What was applied, with its sensitive values as far as the stack file says them again.
+fn told(given: &Given<'_>, decided: &Decided, address: &Address, object: &Object) -> Json {
+    let resource = given.graph.resources.get(address);
+    let spec = resource.map_or(Value::Null, |resource| decided.resolve(&resource.spec));
+    given.revealed(object.applied.clone(), &spec)
+}
+
 /// Up to three addresses, and how many more.
 fn listed(all: &BTreeSet<Address>) -> String {
     crate::change::some_of(all.iter())
@@ -219,11 +232,16 @@ fn listed(all: &BTreeSet<Address>) -> String {
 fn lift_protection(given: &Given<'_>, decided: &mut Decided, repairs: &mut BTreeMap<Address, Repair>) {
     for (gateway, config) in configured(given, decided) {
         let Some(record) = given.state.records.get(&config) else { continue };
-        let Some(lifted) = lifted(given, &config, record, repairs.get(&config), &gateway) else { continue };
+        let Some(lifted) = lifted(given, decided, (&config, record), repairs.get(&config), &gateway) else {
+            continue;
+        };
         let wanted = decided.by_address.get(&config);
         let stays = wanted.is_none_or(|decision| !goes(decision.verb));
         let says_so = wanted.and_then(|decision| decision.spec.clone().known().ok());
         match says_so {
+            _ if !stays && has_marks(&Json::from(&lifted.spec)) => {
+                decided.refusals.push(Refusal::Untold { address: config, served: gateway.to_string() });
+            }
             _ if !stays => drop(repairs.insert(config, lifted)),
             // The file lifts it: that comes first.
             Some(spec) if !is_protected(&spec) => drop(decided.first.insert(config)),
@@ -256,8 +274,8 @@ fn is_protected(spec: &Json) -> bool {
 
 fn lifted(
     given: &Given<'_>,
-    address: &Address,
-    config: &Record,
+    decided: &Decided,
+    (address, config): (&Address, &Record),
     repair: Option<&Repair>,
     of: &Address,
 ) -> Option<Repair> {
@@ -267,7 +285,7 @@ fn lifted(
         _ => None,
     };
     let before = live.map_or(&object.applied, |found| &found.spec);
-    let mut after = object.applied.clone();
+    let mut after = told(given, decided, address, object);
     if !is_protected(before) && !is_protected(&object.applied) {
         return None;
     }
@@ -279,7 +297,8 @@ fn lifted(
     let shape = given.shapes.get(config.kind.as_str())?;
     let spec = Value::from(after);
     let creates = repair.is_some_and(|repair| repair.creates);
-    let fields = diff::by_opinion(shape, &spec, Some(&object.applied), before);
+    let before = given.masked_live(before, &spec, Some(&object.applied));
+    let fields = diff::by_opinion(shape, &given.mask.value(&spec), Some(&object.applied), &before);
     let (id, applied) = (live.map(|found| found.id.clone()), Some(object.applied.clone()));
     Some(Repair {
         creates,

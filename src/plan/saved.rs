@@ -1,7 +1,8 @@
 //! The file of a saved plan: a plan and what it was made from, as bytes, and back. Pure; where it lies is for `cli`.
 //!
 //! The first line is the head: the format, and the SHA-256 of all that follows. So a plan is known by its content, a
-//! newer format is refused without being read, and a file that was cut or edited is not carried out.
+//! newer format is refused without being read, and a file that was cut or edited is not carried out. What follows is
+//! encrypted if the state is: the head then names the variables of the environment that hold the key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ use sha2::{Digest, Sha256};
 
 use super::Plan;
 use crate::graph::Graph;
+use crate::stack::model::Encryption;
+use crate::state::seal::{Seal, SealError};
 use crate::state::{FORMAT, State};
 
 /// A plan, and what it was made from.
@@ -61,6 +64,9 @@ pub enum SavedError {
     /// Whole, and yet not understood.
     #[error("it is damaged")]
     Damaged(#[source] serde_json::Error),
+    /// Encrypted, and not to be opened; or it cannot be encrypted.
+    #[error(transparent)]
+    Sealed(#[from] SealError),
     /// A plan that no run can carry out.
     #[error("it holds a plan that cannot be carried out: {0}")]
     Unsound(String),
@@ -72,13 +78,23 @@ struct Head {
     stack_plan: u32,
     #[serde(default)]
     sha256: String,
+    /// Of an encrypted plan: where its key is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed_by: Option<Encryption>,
 }
 
-/// A plan as it is saved. What is sensitive must be out of it already: see `Plan::kept`.
-pub fn write(saved: &Saved) -> Result<Vec<u8>, SavedError> {
+/// A plan as it is saved, encrypted as the state is, `by` the same. What is sensitive must be out of it already: see
+/// `Plan::kept`.
+///
+/// # Errors
+/// It cannot be encrypted.
+pub fn write(saved: &Saved, seal: &Seal, by: Option<&Encryption>) -> Result<Vec<u8>, SavedError> {
     let mut body = serde_json::to_vec_pretty(saved).map_err(SavedError::Damaged)?;
     body.push(b'\n');
-    let head = Head { stack_plan: FORMAT, sha256: hex(&body) };
+    let mut body = seal.sealing()?.beside(body);
+    // For whom it is encrypted is for nobody else to know.
+    let sealed_by = by.map(|by| Encryption { recipients: None, ..by.clone() });
+    let head = Head { stack_plan: FORMAT, sha256: hex(&body), sealed_by };
     let mut bytes = serde_json::to_vec(&head).map_err(SavedError::Damaged)?;
     bytes.push(b'\n');
     bytes.append(&mut body);
@@ -90,8 +106,28 @@ pub fn is_meant(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().first() == Some(&b'{')
 }
 
+/// Where the key of an encrypted plan is; none if it is not encrypted.
+///
+/// # Errors
+/// It is no saved plan, is newer, or is not whole.
+pub fn sealed_by(bytes: &[u8]) -> Result<Option<Encryption>, SavedError> {
+    Ok(parts(bytes)?.0.sealed_by)
+}
+
 /// Reads a plan of this format or an older one.
-pub fn read(bytes: &[u8]) -> Result<Saved, SavedError> {
+///
+/// # Errors
+/// It is no saved plan, is newer, is not whole, or cannot be opened.
+pub fn read(bytes: &[u8], seal: &Seal) -> Result<Saved, SavedError> {
+    let (_, body) = parts(bytes)?;
+    let body = seal.opening().file(body)?;
+    let saved: Saved = serde_json::from_slice(&body).map_err(SavedError::Damaged)?;
+    check(&saved.plan)?;
+    Ok(saved)
+}
+
+/// The head, and the body that it vouches for.
+fn parts(bytes: &[u8]) -> Result<(Head, &[u8]), SavedError> {
     let (head, body) =
         bytes.split_at(bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1));
     let head: Head = serde_json::from_slice(head).map_err(|_| SavedError::Other)?;
@@ -101,9 +137,7 @@ pub fn read(bytes: &[u8]) -> Result<Saved, SavedError> {
     if head.sha256 != hex(body) {
         return Err(SavedError::Sum);
     }
-    let saved: Saved = serde_json::from_slice(body).map_err(SavedError::Damaged)?;
-    check(&saved.plan)?;
-    Ok(saved)
+    Ok((head, body))
 }
 
 /// What holds of every plan, and what a run relies on.
@@ -178,6 +212,7 @@ mod tests {
     use crate::change::{Action, Change, FieldChange, Reason, Verb};
     use crate::graph::{Edge, Place, Sort};
     use crate::plan::{Intent, Old, Step};
+    use crate::state::keys::Keys;
     use crate::value::Value;
 
     fn value() -> impl Strategy<Value = Value> {
@@ -265,35 +300,52 @@ mod tests {
         #[test]
         fn b16_any_plan_survives_its_file(values in proptest::collection::vec(value(), 0..5)) {
             let saved = saved(plan(values));
-            let bytes = write(&saved).expect("it is written");
+            let bytes = write(&saved, &Seal::none(), None).expect("it is written");
             prop_assert!(is_meant(&bytes));
-            prop_assert_eq!(read(&bytes).expect("it is read"), saved);
+            prop_assert_eq!(read(&bytes, &Seal::none()).expect("it is read"), saved);
         }
     }
 
     #[test]
     fn b16_a_file_that_was_cut_or_edited_is_not_carried_out() {
-        let bytes = write(&saved(plan(vec![Value::from("text")]))).expect("it is written");
+        let bytes =
+            write(&saved(plan(vec![Value::from("text")])), &Seal::none(), None).expect("it is written");
         let last = bytes.len() - 9;
-        assert!(matches!(read(&bytes[..last]), Err(SavedError::Sum)));
+        assert!(matches!(read(&bytes[..last], &Seal::none()), Err(SavedError::Sum)));
         let edited = String::from_utf8(bytes).expect("is text").replace("text", "next");
-        assert!(matches!(read(edited.as_bytes()), Err(SavedError::Sum)));
-        assert!(matches!(read(b"{\n"), Err(SavedError::Other)));
-        assert!(matches!(read(b"{\"name\":1}\n"), Err(SavedError::Other)));
+        assert!(matches!(read(edited.as_bytes(), &Seal::none()), Err(SavedError::Sum)));
+        assert!(matches!(read(b"{\n", &Seal::none()), Err(SavedError::Other)));
+        assert!(matches!(read(b"{\"name\":1}\n", &Seal::none()), Err(SavedError::Other)));
     }
 
     #[test]
     fn b16_a_newer_format_is_refused_and_not_misread() {
         let newer = b"{\"stack_plan\":99,\"new\":true}\n\x00binary";
-        assert!(matches!(read(newer), Err(SavedError::Newer { found: 99 })));
+        assert!(matches!(read(newer, &Seal::none()), Err(SavedError::Newer { found: 99 })));
+    }
+
+    #[test]
+    fn b26_a_plan_is_encrypted_as_the_state_is_and_says_where_its_key_is() {
+        let seal = |text: &str| Seal::by(Keys::Passphrase(text.to_owned().into()));
+        let by = Encryption { passphrase_env: Some("PASS".into()), recipients: None, identity_env: None };
+        let written = saved(plan(vec![Value::from("unmistakable")]));
+        let bytes = write(&written, &seal("correct horse"), Some(&by)).expect("it is written");
+        assert!(!String::from_utf8_lossy(&bytes).contains("unmistakable") && is_meant(&bytes));
+        assert_eq!(sealed_by(&bytes).expect("it has a head"), Some(by));
+        assert_eq!(read(&bytes, &seal("correct horse")).expect("it is read"), written);
+        let wrong = read(&bytes, &seal("battery staple"));
+        assert!(matches!(wrong, Err(SavedError::Sealed(SealError::Key(_)))), "{wrong:?}");
+        assert!(matches!(read(&bytes, &Seal::none()), Err(SavedError::Sealed(SealError::NoKeys))));
+        let plain = write(&written, &Seal::none(), None).expect("it is written");
+        assert_eq!(sealed_by(&plain).expect("it has a head"), None);
     }
 
     #[test]
     fn b16_a_plan_whose_steps_wait_for_later_ones_is_refused() {
         let mut wrong = plan(vec![Value::from(1), Value::from(2)]);
         wrong.steps[0].needs = BTreeSet::from([1]);
-        let bytes = write(&saved(wrong)).expect("it is written");
-        assert!(matches!(read(&bytes), Err(SavedError::Unsound(_))));
+        let bytes = write(&saved(wrong), &Seal::none(), None).expect("it is written");
+        assert!(matches!(read(&bytes, &Seal::none()), Err(SavedError::Unsound(_))));
     }
 
     #[test]

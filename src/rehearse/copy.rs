@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 
 use super::{Error, Piece};
@@ -10,7 +12,9 @@ use crate::address::Address;
 use crate::graph::{Edge, Graph, Resource};
 use crate::kind::Registry;
 use crate::live::Seen;
+use crate::plan::known::Told;
 use crate::sandbox::world::ACCOUNT;
+use crate::secret::is_mark;
 use crate::shape::Role;
 use crate::state::Record;
 use crate::value::{Piece as Part, Reference, Value};
@@ -26,7 +30,9 @@ pub(super) struct Copied {
 }
 
 pub(super) fn of(piece: &Piece<'_>, registry: Registry) -> Result<Copied, Error> {
-    let mut copied = Copied { graph: Graph::default(), missing: Vec::new() };
+    let secrets = piece.graph.secrets.clone();
+    let mut copied = Copied { graph: Graph { secrets, ..Graph::default() }, missing: Vec::new() };
+    let told = Told::of(piece.graph, piece.state);
     for resource in piece.graph.resources.values() {
         if let Some(why) = needs_kubeconfig(resource) {
             return Err(Error::Uncopied(why));
@@ -59,12 +65,34 @@ pub(super) fn of(piece: &Piece<'_>, registry: Registry) -> Result<Copied, Error>
             copied.missing.push(format!("what {address} has replaced"));
         }
         let known = known_to(piece, record);
-        let spec = refer(&at_home(&object.applied, piece.account), &known);
+        // What is sensitive is not recorded: the file says it again, or the copy gets something else.
+        let mut applied = object.applied.clone();
+        if !told.reveal(&mut applied) {
+            copied.missing.push(format!("the sensitive values of {address}, which are others now"));
+            stand_in(&mut applied, false);
+        }
+        let spec = refer(&at_home(&applied, piece.account), &known);
         let mut resource = Resource::new(address.clone(), kind.shape().kind, &record.place, spec);
         resource.edges = record.edges.iter().filter(|edge| is_there(edge)).cloned().collect();
         copied.graph.resources.insert(address.clone(), resource);
     }
     Ok(copied)
+}
+
+/// Something in the place of each sensitive value that is not known, in base64 where that is due.
+fn stand_in(json: &mut Json, coded: bool) {
+    match json {
+        Json::String(text) if is_mark(text) && coded => *text = STANDARD.encode("sensitive"),
+        Json::String(text) if is_mark(text) => "sensitive".clone_into(text),
+        Json::Array(items) => items.iter_mut().for_each(|item| stand_in(item, coded)),
+        Json::Object(map) => {
+            let is_secret = map.get("kind").is_some_and(|kind| kind == "Secret");
+            for (key, value) in map {
+                stand_in(value, coded || (is_secret && key == "data"));
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Whether something is only looked up, and was found.

@@ -28,6 +28,7 @@ use crate::observe::observe_for;
 use crate::plan::{Intent, Leave, Plan, Refusal, plan_with};
 use crate::sandbox::Sandbox;
 use crate::state::State;
+use crate::state::seal::Seal;
 use crate::state::store::{Holder, Locked, Store, StoreError};
 use crate::sweep::{Report, Scope, audit, remember};
 
@@ -104,7 +105,10 @@ impl Stage {
     pub async fn set(sandbox: &Sandbox, settings: Settings, piece: &Piece<'_>) -> Result<Self, Error> {
         let registry = Registry::builtin();
         let folder = tempfile::tempdir()?;
+        let secrets = &piece.graph.secrets;
+        let settings = Settings { secrets: secrets.clone(), ..settings };
         let store = Store::open(folder.path(), &piece.state.stack, "sandbox");
+        let store = store.keeping(Seal::none(), secrets.clone());
         seeds::put(sandbox, piece);
         let copied = copy::of(piece, registry)?;
         let mut stage = Self {

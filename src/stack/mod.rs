@@ -9,6 +9,7 @@ mod check;
 mod decode;
 pub mod diagnostic;
 pub mod duration;
+mod encryption;
 mod manifests;
 pub mod model;
 mod names;

@@ -9,6 +9,7 @@ use ipnet::Ipv4Net;
 use serde::Deserialize;
 
 use super::duration::Limit;
+pub use super::encryption::Encryption;
 use super::source::{Source, Spans};
 use crate::secret::Secrets;
 use crate::value::Value;
@@ -52,31 +53,14 @@ pub struct Stack {
     pub moved: IndexMap<String, String>,
     /// `[removed]`.
     pub removed: IndexMap<String, Removed>,
+    /// The names of its variables, and whether each is sensitive.
+    pub variables: BTreeMap<String, bool>,
     /// What must never be told or kept: the values of sensitive variables, and what Kubernetes Secrets hold.
     pub secrets: Secrets,
     /// The text it was read from.
     pub source: Source,
     /// Where each key stands.
     pub spans: Spans,
-}
-
-/// `[state] encryption`: by what the state is encrypted where it is kept. One of a passphrase and recipients.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Encryption {
-    /// The variable of the environment that holds the passphrase.
-    pub passphrase_env: Option<String>,
-    /// Who may read it: recipients of age, `age1…`.
-    pub recipients: Option<Vec<String>>,
-    /// The variable of the environment that holds an identity of one of them, or the path of a file of identities.
-    pub identity_env: Option<String>,
-}
-
-impl Encryption {
-    /// The variable of the environment where an identity is looked for.
-    pub fn identity_env(&self) -> &str {
-        self.identity_env.as_deref().unwrap_or("STACK_AGE_IDENTITY")
-    }
 }
 
 /// `[stack]`.

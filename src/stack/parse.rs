@@ -60,6 +60,7 @@ pub(super) fn parse_with(
     let mut read = sections::read(&root, source, &mut cx);
     let secrets = Secrets::new(&resolved.secrets);
     read.stack.secrets = secrets.clone();
+    read.stack.variables = resolved.declared;
     if variables.lenient {
         let found = only_head(cx.found, syntax_count, &root, read.head);
         return if found.is_empty() {

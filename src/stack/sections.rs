@@ -1,5 +1,7 @@
 //! Which keys each section has, and how a whole `Stack` is read. The types are in `model`, the rules in `check`.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 
 use super::decode::{Cx, Decode, Fields, record, words};
@@ -145,6 +147,7 @@ pub(super) fn read(root: &Node, source: Source, cx: &mut Cx<'_>) -> Read {
         lifecycle: section(root, "lifecycle", cx),
         moved: section(root, "moved", cx),
         removed: section(root, "removed", cx),
+        variables: BTreeMap::new(),
         secrets: Secrets::default(),
         source,
         spans: root.spans(),

@@ -97,6 +97,8 @@ pub(super) struct Resolved {
     pub(super) values: Values,
     /// Texts that must not be shown.
     pub(super) secrets: Vec<String>,
+    /// The names of all, and whether each is sensitive.
+    pub(super) declared: BTreeMap<String, bool>,
 }
 
 /// Finds the value of every variable that a file declares.
@@ -107,14 +109,16 @@ pub(super) fn resolve(declared: Option<&Entry>, variables: &Variables, cx: &mut 
         cx.wrong(&entry.node, "a table, as in `[variables]`");
     }
     for entry in entries {
-        let value = one(entry, variables, &mut resolved.secrets, cx);
+        let (value, sensitive) = one(entry, variables, &mut resolved.secrets, cx);
         resolved.values.insert(entry.name.clone(), value);
+        resolved.declared.insert(entry.name.clone(), sensitive);
     }
     undeclared(entries, variables, cx);
     resolved
 }
 
-fn one(entry: &Entry, variables: &Variables, secrets: &mut Vec<String>, cx: &mut Cx<'_>) -> Content {
+/// The value of a variable, and whether it is sensitive.
+fn one(entry: &Entry, variables: &Variables, secrets: &mut Vec<String>, cx: &mut Cx<'_>) -> (Content, bool) {
     let name = &entry.name;
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
         let hint = "letters, digits, `_` and `-`";
@@ -124,7 +128,8 @@ fn one(entry: &Entry, variables: &Variables, secrets: &mut Vec<String>, cx: &mut
         );
     }
     let Some(declaration) = Declaration::decode(&entry.node, cx) else {
-        return Content::Missing;
+        // Nobody knows what it was to say.
+        return (Content::Missing, true);
     };
     let Declaration { default, sensitive, .. } = declaration;
     let default = default.map(|Any(content)| content);
@@ -149,7 +154,7 @@ fn one(entry: &Entry, variables: &Variables, secrets: &mut Vec<String>, cx: &mut
             cx.found.push(Diagnostic::new(message, Some(entry.key.clone())).hint(hint));
         }
     }
-    value
+    (value, sensitive == Some(true))
 }
 
 /// The value that wins, in the type of the default where that is not a text.

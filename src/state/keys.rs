@@ -34,6 +34,9 @@ pub enum KeyError {
     /// Another passphrase, or no identity that fits.
     #[error("{0}")]
     Wrong(&'static str),
+    /// It was encrypted for recipients, and nobody gave an identity.
+    #[error("it takes an identity, and there is none")]
+    NoIdentity,
     /// What was read as keys is none.
     #[error("{0}")]
     NoKey(String),
@@ -113,9 +116,7 @@ impl Keys {
             (DecryptionFailed | KeyDecryptionFailed | NoMatchingKeys, Self::Passphrase(_)) => {
                 KeyError::Wrong("it was encrypted by another passphrase")
             }
-            (_, Self::Recipients { identities, .. }) if identities.is_empty() => {
-                KeyError::Wrong("it takes an identity, and there is none")
-            }
+            (_, Self::Recipients { identities, .. }) if identities.is_empty() => KeyError::NoIdentity,
             (DecryptionFailed | KeyDecryptionFailed | NoMatchingKeys, Self::Recipients { .. }) => {
                 KeyError::Wrong("no identity fits: it was encrypted for others")
             }

@@ -22,6 +22,9 @@ use super::keys::{KeyError, Keys};
 
 const FILE: &str = "stack-sealed-1";
 const LINE: &str = "sealed-1 ";
+/// So begin files and lines of any version.
+const ANY_FILE: &str = "stack-sealed-";
+const ANY_LINE: &str = "sealed-";
 /// In the place of a key that is the one before.
 const SAME: &str = "-";
 
@@ -45,6 +48,9 @@ pub enum SealError {
     /// The key is another one.
     #[error("its key cannot be had")]
     Key(#[from] KeyError),
+    /// Encrypted by a newer program, in a way that this one does not know.
+    #[error("it was encrypted by a newer version of stack")]
+    Newer,
     /// The key is right and the content is not: cut off or edited.
     #[error("it is encrypted, and damaged")]
     Damaged,
@@ -124,12 +130,15 @@ impl Opening {
     /// # Errors
     /// It is encrypted and cannot be opened.
     pub fn file<'b>(&mut self, kept: &'b [u8]) -> Result<Cow<'b, [u8]>, SealError> {
-        let Some(rest) = kept.strip_prefix(FILE.as_bytes()) else {
+        if !kept.starts_with(ANY_FILE.as_bytes()) {
             self.was_plain = true;
             return Ok(Cow::Borrowed(kept));
-        };
-        let text = std::str::from_utf8(rest).map_err(|_| SealError::Damaged)?;
-        let mut lines = text.lines().skip(1);
+        }
+        let text = std::str::from_utf8(kept).map_err(|_| SealError::Damaged)?;
+        let mut lines = text.lines();
+        if lines.next() != Some(FILE) {
+            return Err(SealError::Newer);
+        }
         let (wrapped, content) = lines.next().zip(lines.next()).ok_or(SealError::Damaged)?;
         self.open(wrapped, content, FILE).map(Cow::Owned)
     }
@@ -139,10 +148,11 @@ impl Opening {
     /// # Errors
     /// It is encrypted and cannot be opened.
     pub fn line<'b>(&mut self, kept: &'b [u8]) -> Result<Cow<'b, [u8]>, SealError> {
-        let Some(rest) = kept.strip_prefix(LINE.as_bytes()) else {
+        if !kept.starts_with(ANY_LINE.as_bytes()) {
             self.was_plain = true;
             return Ok(Cow::Borrowed(kept));
-        };
+        }
+        let rest = kept.strip_prefix(LINE.as_bytes()).ok_or(SealError::Newer)?;
         let text = std::str::from_utf8(rest).map_err(|_| SealError::Damaged)?;
         let (wrapped, content) = text.split_once(' ').ok_or(SealError::Damaged)?;
         self.open(wrapped, content, LINE).map(Cow::Owned)
@@ -303,6 +313,16 @@ mod tests {
         let at = cut.len() - 8;
         cut[at] = if cut[at] == b'A' { b'B' } else { b'A' };
         assert_eq!(error(&seal(&right), &cut), SealError::Damaged);
+    }
+
+    #[test]
+    fn what_a_newer_version_encrypted_is_not_taken_for_plain_or_damaged() {
+        for seal in [seal(&pair()), Seal::none()] {
+            let mut opening = seal.opening();
+            assert_eq!(opening.file(b"stack-sealed-2\nnew").map(Cow::into_owned), Err(SealError::Newer));
+            assert_eq!(opening.file(b"stack-sealed-10\nnew").map(Cow::into_owned), Err(SealError::Newer));
+            assert_eq!(opening.line(b"sealed-2 new").map(Cow::into_owned), Err(SealError::Newer));
+        }
     }
 
     #[test]

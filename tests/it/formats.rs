@@ -7,9 +7,13 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value as Json, json};
 use stack::address::Address;
 use stack::change::Action;
+use stack::plan::{Intent, saved};
+use stack::secret::{Mask, Secrets};
 use stack::state::State;
 use stack::state::history::Ending;
 use stack::state::journal::Entry;
+use stack::state::keys::Keys;
+use stack::state::seal::Seal;
 use stack::state::store::Store;
 use stack::state::trace::Traced;
 
@@ -79,6 +83,46 @@ async fn history_of_format_1_loads() {
     assert!(text.contains("[stack]"), "{text}");
 }
 
+/// The key of the encrypted samples. For tests only.
+fn sealed() -> Seal {
+    let read = |name: &str| std::fs::read_to_string(samples().join(name)).expect("the sample reads");
+    let recipient = read("sealed.recipient.txt").trim().to_owned();
+    Seal::by(Keys::of_recipients(&[recipient], &read("sealed.identity.txt")).expect("they are keys"))
+}
+
+#[tokio::test]
+async fn what_was_encrypted_in_format_1_opens() {
+    let store = Store::open(&samples(), "sealed", "sandbox").keeping(sealed(), Secrets::default());
+    let state = store.read().await.expect("the sample opens").expect("there is a state");
+    let names: Vec<&str> = state.records.keys().map(Address::as_str).collect();
+    assert_eq!(names, ["value.later", "value.release"], "from the snapshot, and from the journal");
+    let applied = &state.records[&address("value.release")].current.as_ref().expect("it exists").applied;
+    assert_eq!(applied["input"]["commit"], "abc123");
+    let mark = applied["input"]["password"].as_str().expect("a text");
+    assert_eq!(mark, Mask::new(&Secrets::default(), &state.lineage).mark(&json!("hunter22")));
+    assert_eq!(store.runs(usize::MAX).await.expect("the sample opens").len(), 1);
+    let passphrase = Seal::by(Keys::Passphrase("correct horse".to_owned().into()));
+    let store = Store::open(&samples(), "passphrase", "sandbox").keeping(passphrase, Secrets::default());
+    assert_eq!(store.read().await.expect("the sample opens").expect("there is a state").records.len(), 1);
+}
+
+#[test]
+fn saved_plans_of_format_1_load() {
+    let read = |name: &str| std::fs::read(samples().join("plans").join(name)).expect("the sample reads");
+    let up = saved::read(&read("up.plan"), &Seal::none()).expect("the sample loads");
+    assert_eq!((up.origin.stack.as_str(), up.plan.stack.as_str()), ("small", "small"));
+    assert_eq!(up.origin.withheld, ["password"]);
+    let told: Vec<String> =
+        up.plan.changes.iter().map(|change| format!("{} {}", change.verb.sign(), change.address)).collect();
+    assert_eq!(told, ["+ value.later", "~ value.release"]);
+    let down = saved::read(&read("down.plan"), &Seal::none()).expect("the sample loads");
+    assert!(matches!(down.plan.intent, Intent::Destroy { .. }) && down.plan.steps.len() == 1);
+    let by = saved::sealed_by(&read("sealed.plan")).expect("it has a head").expect("it is encrypted");
+    assert_eq!(by.identity_env(), "KEY");
+    let plan = saved::read(&read("sealed.plan"), &sealed()).expect("the sample opens").plan;
+    assert_eq!(plan.steps.len(), 1);
+}
+
 /// The name of an entry in the journal. Whoever adds one adds a sample of it, in a new format.
 fn name_of(entry: &Entry) -> &'static str {
     match entry {
@@ -137,11 +181,47 @@ async fn what_a_newer_program_wrote_is_refused_and_stays() {
     }
 }
 
+/// The same of what the newer one encrypted, or saved as a plan: it is neither misread nor called damaged.
+#[tokio::test]
+async fn what_a_newer_program_encrypted_is_refused_and_stays() {
+    for (file, old, new) in
+        [("state.json", "stack-sealed-1", "stack-sealed-2"), ("journal.jsonl", "sealed-1 ", "sealed-2 ")]
+    {
+        let folder = tempfile::tempdir().expect("a folder");
+        copy(&samples(), folder.path());
+        let path = folder.path().join("sealed").join(file);
+        let text = std::fs::read_to_string(&path).expect("reads");
+        assert!(text.contains(old), "{text}");
+        let newer: String = match file {
+            "state.json" => text.replacen(old, new, 1),
+            _ => text.lines().map(|line| resummed(&line[9..].replacen(old, new, 1))).collect(),
+        };
+        std::fs::write(&path, &newer).expect("is written");
+        for seal in [sealed(), Seal::none()] {
+            let store = Store::open(folder.path(), "sealed", "sandbox").keeping(seal, Secrets::default());
+            let error = store.read().await.expect_err("is refused");
+            let why = std::error::Error::source(&error).expect("it says why").to_string();
+            // Without keys the snapshot before the journal cannot be opened either.
+            assert!(why.contains("newer version") || why.contains("no `encryption`"), "{why}");
+        }
+        assert_eq!(std::fs::read_to_string(&path).expect("reads"), newer);
+    }
+    let plan = std::fs::read_to_string(samples().join("plans/up.plan")).expect("reads");
+    let newer = plan.replacen("\"stack_plan\":1", "\"stack_plan\":2", 1);
+    let error = saved::read(newer.as_bytes(), &Seal::none()).expect_err("is refused");
+    assert!(matches!(error, saved::SavedError::Newer { found: 2 }), "{error}");
+}
+
+/// A line of a journal with its sum.
+fn resummed(kept: &str) -> String {
+    format!("{:08x} {kept}\n", crc32fast::hash(kept.as_bytes()))
+}
+
 /// The same with the next format in its last line, or in its head.
 fn newer(text: &str, file: &str) -> String {
     if file == "state.json" {
         return text.replacen("\"format\": 1", "\"format\": 2", 1);
     }
     let json = r#"{"format":2,"seq":99,"entry":{"mood":{}}}"#;
-    format!("{text}{:08x} {json}\n", crc32fast::hash(json.as_bytes()))
+    text.to_owned() + &resummed(json)
 }

@@ -165,3 +165,23 @@ async fn b70_a_cluster_that_cannot_be_reached_does_not_block_a_destroy() {
     });
     goes(&mut world, &stack, &[]).await;
 }
+
+/// What is recorded holds no sensitive value: the file says it again, or nothing is put back by halves.
+#[tokio::test(start_paused = true)]
+async fn b26_what_is_put_back_has_its_sensitive_values_or_is_refused() {
+    let head = "region = \"us-west-2\"\n[networks.main]";
+    let tagged = "region = \"us-west-2\"\ntags = { owner = \"${var.token}\" }\n[variables]\n\
+                  token = { default = \"canary-tag-1Z\", sensitive = true }\n[networks.main]";
+    let stack = edge(&[(head, tagged)]);
+    let mut world = raised(&stack).await;
+    let role = |role: &serde_json::Value| role["RoleName"] == "end-edge-alb";
+    world.lose("global", "iam/role", role);
+    let untold = Graph { secrets: stack.secrets.clone(), ..Graph::default() };
+    let refused = world.plan(&untold, &destroy()).await.expect_err("it is not known whole");
+    assert!(refused.iter().any(|one| matches!(one, Refusal::Untold { .. })), "{refused:#?}");
+    let plan = world.plan(&stack, &destroy()).await.expect("there is a plan");
+    let back = plan.steps.iter().find(|step| step.address.as_str() == "controller.alb@edge/role");
+    let spec = serde_json::Value::from(&back.expect("it is put back").spec);
+    assert_eq!(spec["tags"]["owner"], "canary-tag-1Z");
+    goes(&mut world, &stack, &["controller.alb@edge/role"]).await;
+}

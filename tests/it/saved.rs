@@ -7,6 +7,7 @@ use stack::graph::Graph;
 use stack::plan::saved::{self, Origin, Saved};
 use stack::plan::{Intent, Plan};
 use stack::stack::{Variables, read};
+use stack::state::seal::Seal;
 
 use crate::support::world::{World, up};
 
@@ -20,8 +21,8 @@ fn shop() -> Graph {
 fn through_its_file(plan: &Plan, graph: &Graph) -> Plan {
     let origin = Origin { stack: "shop".into(), digest: saved::digest(graph), ..Origin::default() };
     let written = Saved { origin, plan: plan.clone() };
-    let bytes = saved::write(&written).expect("it is written");
-    let back = saved::read(&bytes).expect("it is read");
+    let bytes = saved::write(&written, &Seal::none(), None).expect("it is written");
+    let back = saved::read(&bytes, &Seal::none()).expect("it is read");
     assert_eq!(back, written);
     back.plan
 }

@@ -1,15 +1,27 @@
 //! Canaries in every place that can hold a secret: nothing that is printed or kept repeats one, in any form.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::support::served::program;
 
-/// In a sensitive variable, in the `stringData` and in the `data` of a Kubernetes Secret.
-const CANARIES: [&str; 3] = ["canary-variable-7Q", "canary-text-8W", "canary-data-9E"];
+/// In a sensitive variable, in the `stringData` and in the `data` of a Kubernetes Secret, in the default of a sensitive
+/// variable, and in the environment for another stack.
+const CANARIES: [&str; 5] = [
+    "canary-variable-7Q",
+    "canary-text-8W",
+    "canary-data-9E",
+    "canary-default-5R",
+    "canary-of-another-stack-3T",
+];
+
+/// A key for tests only: for whom the state is encrypted, and who can read it.
+const RECIPIENT: &str = "age1ecplwlve54swke36zj7kafrvr77twmdnv5mk77g0tavykvh7kshqyhscml";
+const IDENTITY: &str = "AGE-SECRET-KEY-163TKU0KK7KQ96DUYVJC9DWVNC3JNYHL6UWW0LRDXE9RCDNQEPAGS9RNZTC";
 
 const STACK: &str = r#"
 [stack]
@@ -18,6 +30,7 @@ region = "us-west-2"
 tags = { owner = "${var.token}" }
 [variables]
 token = { sensitive = true }
+pin = { default = "canary-default-5R", sensitive = true }
 [networks.n]
 cidr = "10.0.0.0/16"
 zones = 2
@@ -41,6 +54,8 @@ files = ["secret.yaml"]
 input = { password = "${var.token}", url = "db://me:${var.token}@host" }
 [values.w]
 input = "again ${values.v.value.password}"
+[values.pin]
+input = ["${var.pin}"]
 [outputs]
 password = "${values.w.value}"
 "#;
@@ -53,6 +68,14 @@ impl Place {
         let place = Self(tempfile::tempdir().expect("a folder"));
         place.write("stacks/safe.toml", STACK);
         place.secret(CANARIES[1]);
+        place
+    }
+
+    /// The same with its state encrypted.
+    fn encrypted() -> Self {
+        let place = Self::new();
+        let text = format!("{STACK}[state]\nencryption = {{ recipients = [\"{RECIPIENT}\"] }}\n");
+        place.write("stacks/safe.toml", &text);
         place
     }
 
@@ -76,9 +99,15 @@ impl Place {
     }
 
     fn run(&self, token: &str, words: &str) -> Output {
+        self.command(words).env("STACK_VAR_token", token).output().expect("it runs")
+    }
+
+    /// Without the sensitive variable.
+    fn command(&self, words: &str) -> Command {
         let mut command = program(self.path());
-        command.env("STACK_VAR_token", token).args(words.split_whitespace()).arg("--sandbox");
-        command.output().expect("it runs")
+        command.envs([("STACK_AGE_IDENTITY", IDENTITY), ("STACK_VAR_other", CANARIES[4])]);
+        command.args(words.split_whitespace()).arg("--sandbox");
+        command
     }
 
     /// Runs it, says how it ended, and sees to it that nothing printed or kept holds a canary.
@@ -90,22 +119,46 @@ impl Place {
         (output.status.code(), String::from_utf8_lossy(&said).into_owned())
     }
 
-    /// The content of the embedded cloud may hold secrets: it is the cloud.
     fn assert_kept_safe(&self) {
-        let mut open: Vec<PathBuf> = vec![self.path().join("state")];
-        let mut looked_at = 0;
+        let kept = self.kept();
+        let is_any = kept.keys().any(|path| path.starts_with(self.path().join("state/sandbox/safe")));
+        assert!(is_any || !self.path().join("state/sandbox/safe").exists(), "nothing was looked at");
+        for (path, bytes) in kept {
+            assert_silent(&bytes, &path.display().to_string());
+        }
+    }
+
+    /// Every file but the stack file and what it reads. The content of the embedded cloud may hold secrets: it is the
+    /// cloud.
+    fn kept(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut open: Vec<PathBuf> = vec![self.path().to_owned()];
+        let mut kept = BTreeMap::new();
         while let Some(path) = open.pop() {
-            if path.ends_with("sandbox/cloud") {
+            if path.ends_with("sandbox/cloud") || path == self.path().join("stacks") {
                 continue;
             }
             if path.is_dir() {
                 open.extend(std::fs::read_dir(path).expect("it reads").flatten().map(|entry| entry.path()));
             } else if let Ok(bytes) = std::fs::read(&path) {
-                looked_at += 1;
-                assert_silent(&bytes, &path.display().to_string());
+                kept.insert(path, bytes);
             }
         }
-        assert!(looked_at > 0 || !self.path().join("state/sandbox/safe").exists(), "nothing was looked at");
+        kept
+    }
+
+    /// The names of the files of the state and of saved plans that can be read without a key. The lock is for people.
+    fn plain(&self) -> Vec<String> {
+        let is_sealed = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            let body =
+                if text.starts_with("{\"stack_plan\"") { text.split_once('\n').unzip().1 } else { None };
+            let body = body.unwrap_or(&text);
+            let is_line = |line: &str| line.get(9..).is_some_and(|line| line.starts_with("sealed-1 "));
+            body.starts_with("stack-sealed-1\n") || body.lines().all(is_line)
+        };
+        let kept =
+            self.kept().into_iter().filter(|(path, bytes)| !path.ends_with("lock") && !is_sealed(bytes));
+        kept.map(|(path, _)| path.display().to_string()).collect()
     }
 }
 
@@ -118,9 +171,8 @@ fn assert_silent(bytes: &[u8], place: &str) {
     }
 }
 
-#[test]
-fn b26_no_secret_is_printed_or_kept_from_up_to_destroy() {
-    let place = Place::new();
+/// Everything that shows or keeps something, from up to destroy. True if what is kept is to be encrypted.
+fn from_up_to_destroy(place: &Place, encrypted: bool) {
     for words in ["plan safe --verbose", "plan safe --json"] {
         let (code, said) = place.safe(words);
         assert_eq!(code, Some(0), "{said}");
@@ -134,11 +186,18 @@ fn b26_no_secret_is_printed_or_kept_from_up_to_destroy() {
         ("up safe --yes --json", 0),
         ("drift safe", 0),
         ("drift safe --json", 0),
+        ("state list safe --json", 0),
         ("state show safe value.v", 0),
         ("state show safe manifest.m", 0),
+        ("state pull safe", 0),
+        ("state check safe", 0),
+        ("history safe --json", 0),
+        ("history safe 1 --json", 0),
+        ("history safe 1 --file", 0),
+        ("sweep safe --check", 0),
         ("output safe", 0),
         ("output safe --json", 0),
-        ("graph safe", 0),
+        ("graph safe --parts", 0),
     ] {
         let (code, said) = place.safe(words);
         assert_eq!(code, Some(expected), "{words:?} {said}");
@@ -149,6 +208,43 @@ fn b26_no_secret_is_printed_or_kept_from_up_to_destroy() {
     assert!(said.contains("manifest.stringData.text: (sensitive) -> (sensitive)"), "{said}");
     let (code, said) = place.safe("destroy safe --yes --verbose");
     assert_eq!(code, Some(0), "{said}");
+    assert_eq!(place.plain().is_empty(), encrypted, "{:#?}", place.plain());
+}
+
+#[test]
+fn b26_no_secret_is_printed_or_kept_from_up_to_destroy() {
+    from_up_to_destroy(&Place::new(), false);
+}
+
+#[test]
+fn b26_nor_where_the_state_is_encrypted_and_nothing_is_plain_there() {
+    from_up_to_destroy(&Place::encrypted(), true);
+}
+
+#[test]
+fn b26_a_saved_plan_holds_no_secret_and_is_given_them_again() {
+    for place in [Place::new(), Place::encrypted()] {
+        let mut planned = place.command("plan safe --var token=canary-variable-7Q -o up.plan");
+        // What is given wins over the environment; neither is kept.
+        let planned = planned.env("STACK_VAR_token", CANARIES[4]).output().expect("it runs");
+        assert_eq!(planned.status.code(), Some(0), "{planned:?}");
+        place.assert_kept_safe();
+        assert_eq!(place.safe("plan up.plan --verbose").0, Some(0));
+        let forgotten = place.command("up up.plan --yes").output().expect("it runs");
+        let said = String::from_utf8_lossy(&forgotten.stderr).into_owned();
+        assert_eq!(forgotten.status.code(), Some(2), "{said}");
+        assert!(said.contains("put what was planned with into STACK_VAR_token"), "{said}");
+        let other = place.run("another-token", "up up.plan --yes");
+        let said = String::from_utf8_lossy(&other.stderr).into_owned();
+        assert_eq!(other.status.code(), Some(6), "{said}");
+        assert!(said.contains("or token has another value now"), "{said}");
+        let (code, said) = place.safe("up up.plan --yes --verbose");
+        assert_eq!(code, Some(0), "{said}");
+        let (code, said) = place.safe("plan safe --exit-code");
+        assert_eq!(code, Some(0), "what was carried out is what was planned: {said}");
+        assert_eq!(place.safe("plan safe --destroy -o down.plan").0, Some(0));
+        assert_eq!(place.safe("destroy down.plan --yes").0, Some(0));
+    }
 }
 
 #[test]
@@ -174,10 +270,15 @@ fn b26_an_output_is_told_by_name_and_only_while_the_file_says_it() {
 
 #[test]
 fn b26_what_is_kept_of_a_run_that_was_killed_holds_no_secret_and_the_next_goes_on() {
-    let place = Place::new();
+    for place in [Place::new(), Place::encrypted()] {
+        killed_and_going_on(&place);
+    }
+}
+
+fn killed_and_going_on(place: &Place) {
     let journal = place.path().join("state/sandbox/safe/journal.jsonl");
-    let mut child = program(place.path());
-    child.env("STACK_VAR_token", CANARIES[0]).args(["up", "safe", "--yes", "--sandbox"]);
+    let mut child = place.command("up safe --yes");
+    child.env("STACK_VAR_token", CANARIES[0]);
     child.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     let mut child = child.spawn().expect("it starts");
     let begun = |length: u64| std::fs::metadata(&journal).is_ok_and(|file| file.len() > length);

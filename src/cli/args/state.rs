@@ -79,6 +79,8 @@ Examples:
         to: Address,
     },
     /// Print the whole state, as JSON
+    ///
+    /// It is decrypted. Sensitive values are not in it, only marks by which a change of them can be told.
     #[command(after_help = "Example:\n  stack state pull shop > shop.state.json")]
     Pull {
         /// Of which stack.
@@ -106,13 +108,15 @@ Examples:
         #[command(flatten)]
         of: OfStack,
     },
-    /// Encrypt the state by a new key, as `encryption` under [state] says now
+    /// Encrypt the state anew, with its history, as `encryption` under [state] says now
     ///
-    /// After a change of the passphrase or the recipients; without `encryption` the state is decrypted.
+    /// After a change of the passphrase or the recipients. Without `encryption` in the stack file the state is kept
+    /// plain from then on. Copies that were made before stay as they are.
     #[command(after_help = "\
 Examples:
-  stack state rekey shop --old-passphrase-env OLD_PASSPHRASE
-  stack state rekey shop --old-identity old-key.txt")]
+  stack state rekey shop                              encrypt a plain state
+  stack state rekey shop --old-passphrase-env OLD     OLD holds the one so far
+  stack state rekey shop --old-identity old-key.txt   it was for recipients")]
     Rekey(Rekey),
 }
 

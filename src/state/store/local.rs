@@ -228,6 +228,13 @@ impl Held {
         &self.folder
     }
 
+    /// Writes again what was kept.
+    pub(super) fn keep_anew(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.folder.still_has(&self.lock)?;
+        let path = self.path(name);
+        replace(path.parent().unwrap_or(&self.folder.0), &path, bytes).map_err(disk("cannot write", &path))
+    }
+
     /// Cuts the journal to this length.
     pub(super) fn cut(&self, length: u64) -> Result<(), StoreError> {
         self.journal.set_len(length).map_err(disk("cannot mend", &self.path(JOURNAL)))

@@ -2,9 +2,9 @@
 //! (`remote`).
 //!
 //! Entries lose what is sensitive (`masked`), are folded into the state at once, and queued as bytes (`line`,
-//! `super::seal`); `commit` makes what is queued durable in one write, and one write is in flight at most: what is appended meanwhile is the next batch. Whoever
-//! depends on an entry waits until `durable` has reached its number. Entries become durable in their order. History and
-//! repair are in `past`.
+//! `super::seal`); `commit` makes what is queued durable in one write, and one write is in flight at most: what is
+//! appended meanwhile is the next batch. Whoever depends on an entry waits until `durable` has reached its number.
+//! Entries become durable in their order. History and repair are in `past`.
 
 mod error;
 mod holder;
@@ -70,6 +70,11 @@ impl Store {
     #[must_use]
     pub fn keeping(self, seal: Seal, secrets: Secrets) -> Self {
         Self { seal, secrets, ..self }
+    }
+
+    /// How it is encrypted.
+    pub fn seal(&self) -> &Seal {
+        &self.seal
     }
 
     /// The folder that it is in, if it is in one.
@@ -389,12 +394,14 @@ impl Locked {
         Ok(())
     }
 
-    /// Writes a snapshot by a new data key, as the seal of the store says.
+    /// Writes everything by a new data key, as the seal of `store` says: the past first, so that whoever is killed
+    /// in between finds the old key needed still, and does it again.
     ///
     /// # Errors
-    /// As of `snapshot`; or there is no key to wrap the new one by.
-    pub async fn seal_anew(&mut self) -> Result<(), StoreError> {
+    /// Something cannot be opened or written; or there is no key to wrap the new one by.
+    pub async fn seal_anew(&mut self, store: &Store) -> Result<(), StoreError> {
         self.sealing = self.seal.sealing().map_err(unsealed)?;
+        self.seal_past(store).await?;
         self.snapshot().await
     }
 

@@ -39,15 +39,34 @@ impl Locked {
         self.keep(&format!("{RUNS}/{}.{ENDED}", begun.name()), history::write(ended)).await
     }
 
-    /// Keeps what is never written again: what is there already under the name is the same.
+    /// Keeps what is never written again but by another key: what is there already under the name is the same.
     async fn keep(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
-        // The text of a stack file may say the default of a sensitive variable.
-        let text = String::from_utf8_lossy(&bytes);
-        let bytes = self.sealing.beside(self.secrets.hide(&text).into_owned().into_bytes());
+        let bytes = self.sealed(&bytes);
         match &self.keeper {
             Keeper::Local(held) => held.folder().keep(name, &bytes),
             Keeper::Remote(held) => held.keep(name, bytes).await,
         }
+    }
+
+    fn sealed(&self, bytes: &[u8]) -> Vec<u8> {
+        // The text of a stack file may say the default of a sensitive variable.
+        let text = String::from_utf8_lossy(bytes);
+        self.sealing.beside(self.secrets.hide(&text).into_owned().into_bytes())
+    }
+
+    /// Writes everything of the past again, by the data key of now.
+    ///
+    /// # Errors
+    /// Something cannot be opened or written.
+    pub async fn seal_past(&self, store: &Store) -> Result<(), StoreError> {
+        for (name, bytes) in store.whole_past().await? {
+            let bytes = self.sealed(&bytes);
+            match &self.keeper {
+                Keeper::Local(held) => held.keep_anew(&name, &bytes)?,
+                Keeper::Remote(held) => held.keep(&name, bytes).await?,
+            }
+        }
+        Ok(())
     }
 
     /// The whole state as a snapshot would be, for a file elsewhere.
@@ -77,15 +96,8 @@ impl Locked {
     /// # Errors
     /// It cannot be read or written.
     pub async fn take_past(&self, from: &Store) -> Result<usize, StoreError> {
-        for folder in [RUNS, FILES] {
-            let names = from.names(folder).await?;
-            // A folder has no ending.
-            for name in names.iter().filter(|name| name.contains('.')) {
-                let name = format!("{folder}/{name}");
-                if let Some(bytes) = from.kept(&name).await? {
-                    self.keep(&name, bytes).await?;
-                }
-            }
+        for (name, bytes) in from.whole_past().await? {
+            self.keep(&name, bytes).await?;
         }
         from.count_runs().await
     }
@@ -185,6 +197,20 @@ impl Store {
     pub async fn stack_file(&self, sha256: &str) -> Result<Option<String>, StoreError> {
         let kept = self.kept(&format!("{FILES}/{sha256}.toml")).await?;
         Ok(kept.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// All that is kept of the past, opened, by its names.
+    async fn whole_past(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let mut past = Vec::new();
+        for folder in [RUNS, FILES] {
+            let names = self.names(folder).await?;
+            // A folder has no ending.
+            for name in names.iter().filter(|name| name.contains('.')) {
+                let name = format!("{folder}/{name}");
+                past.extend(self.kept(&name).await?.map(|bytes| (name, bytes)));
+            }
+        }
+        Ok(past)
     }
 
     /// The names of all runs, the oldest first.

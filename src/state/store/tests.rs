@@ -198,6 +198,62 @@ fn b29_a_lock_is_taken_away_by_its_id_and_the_run_that_had_it_writes_no_more() {
     assert_eq!(state.records.keys().map(Address::name).collect::<Vec<_>>(), ["a", "b"]);
 }
 
+fn keys(passphrase: &str) -> crate::state::keys::Keys {
+    crate::state::keys::Keys::Passphrase(passphrase.to_owned().into())
+}
+
+fn begun() -> crate::state::history::Begun {
+    crate::state::history::Begun {
+        format: crate::state::FORMAT,
+        id: "0123456789abcdef".into(),
+        at: 0,
+        who: "me".into(),
+        command: "up shop".into(),
+        version: "0".into(),
+        seq: 0,
+        file: None,
+        changes: Vec::new(),
+    }
+}
+
+#[test]
+fn a_change_of_keys_is_one_of_the_past_too_and_there_and_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let by = |seal: Seal| store(folder.path()).keeping(seal, Secrets::default());
+    let mut locked = lock(folder.path());
+    append(&mut locked, &["a"]);
+    now(locked.begin_history(&begun(), None)).expect("is noted");
+    drop(locked);
+    let rekey = |seal: Seal| {
+        let store = by(seal);
+        let mut locked = now(store.lock(&me(), "lineage")).expect("locks");
+        now(locked.seal_anew(&store)).expect("is written by another key");
+    };
+    let opens = |seal: Seal| {
+        let store = by(seal);
+        (now(store.read()).is_ok(), now(store.runs(9)).map(|runs| runs.len()).ok())
+    };
+    rekey(Seal::by(keys("one for all")));
+    assert_eq!(opens(Seal::by(keys("one for all"))), (true, Some(1)));
+    assert_eq!(opens(Seal::none()), (false, None));
+    rekey(Seal::by(keys("another")).and_old(keys("one for all")));
+    assert_eq!(opens(Seal::by(keys("another"))), (true, Some(1)));
+    assert_eq!(opens(Seal::by(keys("one for all"))), (false, None));
+    rekey(Seal::none().and_old(keys("another")));
+    assert_eq!(opens(Seal::none()), (true, Some(1)));
+}
+
+#[test]
+fn b28_a_rescue_file_is_encrypted_as_the_state_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(folder.path()).keeping(Seal::by(keys("one for all")), Secrets::default());
+    let mut locked = now(store.lock(&me(), "lineage")).expect("locks");
+    append(&mut locked, &["a"]);
+    let rescued = locked.rescued().expect("is made");
+    assert!(rescued.starts_with(b"stack-sealed-1\n"));
+    assert_eq!(store.open_snapshot("a file", rescued).expect("opens"), *locked.state());
+}
+
 #[test]
 fn what_was_moved_away_says_where_it_is() {
     let folder = tempfile::tempdir().expect("a folder");

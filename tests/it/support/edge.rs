@@ -86,6 +86,7 @@ pub fn edge(edits: &[(&str, &str)]) -> Graph {
 /// A world in which the stack is up.
 pub async fn raised(stack: &Graph) -> World {
     let mut world = World::new();
+    world.secrets = stack.secrets.clone();
     let (_, outcome) = world.up(stack).await;
     assert!(outcome.is_complete(), "{:#?}", outcome.failed);
     world.events.clear();

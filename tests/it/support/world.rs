@@ -17,7 +17,9 @@ use stack::observe::{observe, observe_for};
 use stack::plan::{Intent, Leave, Plan, Refusal, plan_with};
 use stack::sandbox::Sandbox;
 use stack::sandbox::world::{ACCOUNT, GLOBAL, Key};
+use stack::secret::Secrets;
 use stack::state::State;
+use stack::state::seal::Seal;
 use stack::state::store::{Holder, Store};
 use tokio::sync::watch;
 
@@ -26,6 +28,8 @@ pub struct World {
     pub sandbox: Sandbox,
     pub registry: Registry,
     pub events: Vec<Event>,
+    /// What its runs must never tell or keep.
+    pub secrets: Secrets,
     folder: tempfile::TempDir,
 }
 
@@ -39,7 +43,8 @@ impl World {
     /// This sandbox, and an empty folder.
     pub fn of(sandbox: Sandbox) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the state");
-        Self { sandbox, registry: Registry::builtin(), events: Vec::new(), folder }
+        let (registry, secrets) = (Registry::builtin(), Secrets::default());
+        Self { sandbox, registry, events: Vec::new(), secrets, folder }
     }
 
     /// Where its state is.
@@ -58,7 +63,8 @@ impl World {
     }
 
     fn cloud_through(&self, door: Door, access: Access) -> Cloud {
-        Cloud::new(Settings::through(door, self.sandbox.clock(), "us-west-2", access))
+        let settings = Settings::through(door, self.sandbox.clock(), "us-west-2", access);
+        Cloud::new(Settings { secrets: self.secrets.clone(), ..settings })
     }
 
     /// Everything in the sandbox, by table and id.
@@ -159,7 +165,7 @@ impl World {
     }
 
     pub fn store(&self) -> Store {
-        Store::open(self.folder.path(), "test", "sandbox")
+        Store::open(self.folder.path(), "test", "sandbox").keeping(Seal::none(), self.secrets.clone())
     }
 
     pub fn state(&self) -> State {

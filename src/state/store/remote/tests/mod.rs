@@ -249,3 +249,36 @@ async fn young_objects_are_kept_below_the_snapshot() {
     inner.head(&journal).await.expect("it is still there");
     assert_eq!(read(&store).await.serial, 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_objects_is_encrypted_too_and_its_keys_are_changed() {
+    use crate::secret::Secrets;
+    use crate::state::keys::Keys;
+    use crate::state::seal::{Seal, SealError};
+    use futures::TryStreamExt;
+    let inner = Arc::new(InMemory::new());
+    let keys = |text: &str| Keys::Passphrase(text.to_owned().into());
+    let by = |seal: Seal| plain(&inner).keeping(seal, Secrets::default());
+    let (one, other) = (by(Seal::by(keys("one"))), by(Seal::by(keys("other"))));
+    let mut locked = lock(&one, "ann").await;
+    append(&mut locked, "unmistakable").await.expect("writes");
+    locked.release().await;
+    let closed = |error: StoreError| matches!(error, StoreError::Sealed { source: SealError::Key(_), .. });
+    assert!(closed(other.read().await.expect_err("another key")));
+    let taken = other.lock(&run("bob"), "lineage").await.err().expect("another key");
+    assert!(closed(taken), "and nothing is taken by it");
+    let mut locked = lock(&one, "ann").await;
+    locked.snapshot().await.expect("writes");
+    locked.release().await;
+    let both = by(Seal::by(keys("other")).and_old(keys("one")));
+    let mut locked = lock(&both, "ann").await;
+    locked.seal_anew(&both).await.expect("writes");
+    locked.release().await;
+    assert_eq!(names(&other.read().await.expect("reads").expect("a state")), ["unmistakable"]);
+    let paths: Vec<_> = inner.list(None).try_collect::<Vec<_>>().await.expect("lists");
+    assert!(paths.len() > 3);
+    for meta in paths {
+        let bytes = inner.get(&meta.location).await.expect("is there").bytes().await.expect("reads");
+        assert!(!String::from_utf8_lossy(&bytes).contains("unmistakable"), "{}", meta.location);
+    }
+}
