@@ -206,6 +206,12 @@ fn from_up_to_destroy(place: &Place, encrypted: bool) {
     let (code, said) = place.safe("plan safe --exit-code");
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("manifest.stringData.text: (sensitive) -> (sensitive)"), "{said}");
+    let (code, said) = place.safe("rehearse up safe --verbose");
+    assert_eq!(code, Some(0), "{said}");
+    let other = "not in the copy: the sensitive values of manifest.m/Secret.keys, which are others now";
+    assert!(said.contains(other) && !said.contains("only in the c"), "{said}");
+    let (code, said) = place.safe("rehearse destroy safe --json");
+    assert_eq!(code, Some(0), "{said}");
     let (code, said) = place.safe("destroy safe --yes --verbose");
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(place.plain().is_empty(), encrypted, "{:#?}", place.plain());
