@@ -136,7 +136,7 @@ async fn b29_a_lock_is_waited_for_taken_over_or_taken_away() {
 
     let (holder, mut alive) = lock("bob").await;
     let mut waits = child(&served, &["up", "small", "--yes", "--lock-timeout", "5m"]);
-    let (mut status, mut waited) = heard(&mut waits, "bob").await;
+    let (mut status, mut waited) = heard(&mut waits, "Waiting for bob").await;
     alive.release().await;
     status.read_to_string(&mut waited).expect("it speaks");
     ends(0, &waits.wait_with_output().expect("it ends"));
