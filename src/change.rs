@@ -110,6 +110,11 @@ pub enum Reason {
         /// In which sense, in words.
         why: String,
     },
+    /// Others still use it, so it stays.
+    Shared {
+        /// Who, in words.
+        with: String,
+    },
     /// It was not made by this stack and stands on something that goes.
     Foreign {
         /// On what.
@@ -139,6 +144,7 @@ impl fmt::Display for Reason {
             }
             Self::Unprotect { of } => write!(f, "deletion protection is lifted first, so that {of} can go"),
             Self::Lost { why } => f.write_str(why),
+            Self::Shared { with } => write!(f, "left in place, for others use it: {with}"),
             Self::Foreign { on } => write!(f, "not made by this stack; needs {on}, which goes"),
             Self::Moved => f.write_str("goes on under another address"),
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::address::Address;
@@ -18,6 +19,42 @@ pub struct Live {
     pub guests: Vec<Guest>,
     /// The clusters that were to be searched and could not be.
     pub unsearched: Vec<Unsearched>,
+    /// What controllers made of that which is about to go; what is not here was not looked for.
+    pub made: BTreeMap<Address, Vec<Child>>,
+    /// What stands against the deletion of that which is about to go.
+    pub held: BTreeMap<Address, Vec<Hold>>,
+}
+
+/// Something that a controller made of an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Child {
+    /// For people: `ALB`, `target group`.
+    pub sort: String,
+    /// Its ARN or id.
+    pub id: String,
+}
+
+/// Something that stands against a deletion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Which it is, in words.
+    pub what: String,
+    /// The ids of itself and of what it belongs to: what the state knows is no stranger.
+    pub of: Vec<String>,
+    /// What comes of it.
+    pub effect: Effect,
+}
+
+/// What something that stands against a deletion does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The deletion cannot end while it is there.
+    Blocks,
+    /// It takes longer, or it is not known whether it does.
+    Delays,
+    /// Others use the thing: it stays for them.
+    Keeps,
 }
 
 /// A cluster that was to be searched and could not be.

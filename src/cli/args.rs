@@ -134,7 +134,8 @@ Examples:
   stack destroy shop
   stack destroy down.plan --yes            carry out a saved plan
   stack destroy shop --target route.cart --yes
-  stack destroy shop --include-foreign     and what others have in its clusters")]
+  stack destroy shop --include-foreign     and what others have in its clusters
+  stack destroy shop --force-finalizers    and what no controller lets go")]
     Destroy(Destroy),
     /// Carry a plan out on a copy first: order, duration, what would get stuck, what would be left
     ///
@@ -287,9 +288,17 @@ pub struct Leave {
     /// Put nothing back that a teardown needs: refuse
     ///
     /// A controller, role, node group, class or configuration that is gone or changed is put back before what it serves
-    /// is deleted, for that would be stuck without it. With this the plan is refused instead.
+    /// is deleted, for that would be stuck without it. With this the plan is refused instead, unless
+    /// `--force-finalizers` is given too.
     #[arg(long)]
     pub no_repair: bool,
+    /// Take the finalizers off what no controller lets go
+    ///
+    /// Only once the time for its deletion is over, and only finalizers of the two controllers: first what it made in AWS
+    /// is removed by its tags, then it is verified that nothing of it is left, then the finalizers are taken off. What was
+    /// forced is told. Without this, such a deletion fails, and says which finalizers hold it.
+    #[arg(long)]
+    pub force_finalizers: bool,
 }
 
 /// What a plan is about.
@@ -483,7 +492,11 @@ Example:
 
 impl From<Leave> for crate::plan::Leave {
     fn from(leave: Leave) -> Self {
-        Self { include_foreign: leave.include_foreign, no_repair: leave.no_repair }
+        Self {
+            include_foreign: leave.include_foreign,
+            no_repair: leave.no_repair,
+            force_finalizers: leave.force_finalizers,
+        }
     }
 }
 

@@ -367,6 +367,9 @@ fn hint_of(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Missing { .. } => {
             Some("what is only looked up must exist: check its name, region and account")
         }
+        Refusal::Held { .. } => {
+            Some("take it away first: it is neither of this stack nor of its controllers")
+        }
         Refusal::Protected { .. } => Some("take `prevent_destroy` out of its [lifecycle] if you mean it"),
         Refusal::Untold { .. } => {
             Some("give the variables of the stack file the values that they had in the last `up`")

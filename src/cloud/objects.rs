@@ -129,6 +129,20 @@ impl Objects {
         answer.await.or_absent().map(drop)
     }
 
+    /// Leaves these finalizers on an object, if it is as it was seen.
+    pub async fn set_finalizers(&self, object: &ObjectRef, seen: &Json, kept: &[Json]) -> CloudResult<()> {
+        let metadata = &seen["metadata"];
+        let version = &metadata["resourceVersion"];
+        let patch = json!({ "metadata": {
+            "uid": metadata["uid"], "resourceVersion": version, "finalizers": kept,
+        } });
+        let answer = async {
+            let path = format!("{}?fieldManager={MANAGER}", self.path(object).await?);
+            self.send(Method::PATCH, &path, Some(("application/merge-patch+json", &patch)), object).await
+        };
+        answer.await.or_absent().map(drop)
+    }
+
     /// All objects of the sort and namespace of `like`, page by page.
     pub async fn list(&self, like: &ObjectRef) -> CloudResult<Vec<Json>> {
         let mut like = like.clone();

@@ -47,6 +47,15 @@ pub enum Event {
         /// Since its beginning.
         elapsed: Duration,
     },
+    /// A step went on by force: what no controller did any more, it did itself.
+    StepForced {
+        /// The number of the step.
+        step: usize,
+        /// Of which resource.
+        address: Address,
+        /// What it did, in words.
+        what: String,
+    },
     /// A step is done.
     StepDone {
         /// The number of the step.
@@ -99,6 +108,9 @@ pub struct Outcome {
     pub moved: usize,
     /// What failed, and why.
     pub failed: Vec<(Address, CloudError)>,
+    /// What was forced, and what was done for that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub forced: Vec<(Address, String)>,
     /// What was not begun.
     pub skipped: Vec<Address>,
     /// Whether it was told to stop.

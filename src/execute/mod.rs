@@ -4,15 +4,16 @@
 //! futures that report by channel (`step`); which may begin is in `schedule`; calls are bounded by `limits`.
 
 pub mod event;
+mod force;
 mod limits;
 mod recovered;
 mod schedule;
 mod step;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, join_all};
 use futures::stream::{FuturesUnordered, StreamExt};
 use serde_json::Value as Json;
 use tokio::sync::{mpsc, watch};
@@ -276,6 +277,10 @@ impl<'a> Run<'a> {
                     let elapsed = self.took(number);
                     emit(Event::StepWaited { step: number, address, what, elapsed });
                 }
+                Note::Forced(what) => {
+                    self.outcome.forced.push((address.clone(), what.clone()));
+                    emit(Event::StepForced { step: number, address, what });
+                }
             }
         }
         locked.append(&entries)
@@ -405,6 +410,7 @@ impl<'a> Run<'a> {
         self.outcome.took = self.cloud.clock().elapsed().saturating_sub(self.begun_at);
         if self.outcome.is_complete() {
             self.outcome.failed = self.missing_outputs();
+            self.note_children(locked).await?;
             let outputs = match &self.plan.intent {
                 Intent::Up { .. } => self.stack_outputs(),
                 Intent::Destroy { targets } if targets.is_empty() => BTreeMap::new(),
@@ -421,6 +427,28 @@ impl<'a> Run<'a> {
         }
         self.save(locked).await?;
         Ok(self.outcome)
+    }
+
+    /// What controllers made of that which this run touched, and of what that hangs on, is recorded while it lives.
+    async fn note_children(&self, locked: &mut Locked) -> Result<(), StoreError> {
+        let state = locked.state();
+        let made = |step: &&Step| matches!(step.action, Action::Create | Action::Update);
+        let touched: Vec<&Step> = self.plan.steps.iter().filter(made).collect();
+        let hangs_on = touched.iter().flat_map(|step| step.edges.iter().map(|edge| &edge.to));
+        let all: BTreeSet<&Address> = touched.iter().map(|step| &step.address).chain(hangs_on).collect();
+        let records = all.into_iter().filter_map(|address| Some((address, state.records.get(address)?)));
+        let asked = records.filter_map(|(address, record)| {
+            let kind = self.registry.get(&record.kind).filter(|kind| kind.shape().leaves)?;
+            Some((address, record, kind, record.current.as_ref()?))
+        });
+        let look = asked.map(|(address, record, kind, object)| async move {
+            let cx = self.cloud.cx(&record.place, &self.plan.lineage, address, "");
+            // What cannot be told is found by its tags later on.
+            let made = kind.children(&cx, &object.applied).await.ok()?;
+            (made != object.made).then(|| Entry::Children { address: address.clone(), made })
+        });
+        let entries: Vec<Entry> = join_all(look).await.into_iter().flatten().collect();
+        locked.append(&entries)
     }
 
     /// The snapshot. A run that is told to stop now has a moment left for it.

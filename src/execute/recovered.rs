@@ -73,7 +73,14 @@ mod tests {
     }
 
     fn object() -> Object {
-        Object { id: "a".into(), applied: json!({}), seen: json!({}), outputs: json!({}), finished: false }
+        Object {
+            id: "a".into(),
+            applied: json!({}),
+            seen: json!({}),
+            outputs: json!({}),
+            finished: false,
+            made: Vec::new(),
+        }
     }
 
     fn step(action: Action, id: Option<&str>, resume: Option<Open>) -> Step {
@@ -94,6 +101,8 @@ mod tests {
             timeout: None,
             deposed: false,
             sweeps: false,
+            forces: false,
+            made: Vec::new(),
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use super::Cancel;
+use super::force::force;
 use super::limits::Limits;
 use crate::change::Action;
 use crate::cloud::{ADDRESS, CloudError, CloudResult, Cx, ErrorSort};
@@ -17,6 +18,7 @@ use crate::diff;
 use crate::kind::AnyKind;
 use crate::live::{FoundAny, Ownership, Readiness};
 use crate::plan::Step;
+use crate::recipe::finalizers::TAKES_OFF;
 use crate::secret::has_marks;
 use crate::shape::{Recovery, Role};
 use crate::state::store::Lease;
@@ -32,6 +34,8 @@ pub(super) enum Note {
     Made(String),
     /// What it waits for.
     Waits(String),
+    /// What it did by force.
+    Forced(String),
 }
 
 /// What a step needs to be carried out.
@@ -68,7 +72,7 @@ pub(super) async fn carry_out(work: &Work<'_>) -> CloudResult<Option<Object>> {
 }
 
 impl Work<'_> {
-    fn tell(&self, note: Note) {
+    pub(super) fn tell(&self, note: Note) {
         // Nobody listens any more only when the run is over.
         drop(self.notes.send((self.number, note)));
     }
@@ -77,24 +81,29 @@ impl Work<'_> {
         CloudError::broken_contract(self.kind.shape().kind, what)
     }
 
-    fn elapsed(&self) -> Duration {
+    pub(super) fn elapsed(&self) -> Duration {
         self.cx.cloud().clock().elapsed().saturating_sub(self.started)
     }
 
     /// Says what is waited for and waits a moment; an error once the limit is reached.
     async fn wait(&self, what: &str) -> CloudResult<()> {
-        self.pause(what, self.kind.shape().timing.poll).await
+        self.pause(what, self.kind.shape().timing.poll, self.limit).await
     }
 
     /// The same for what may still arrive from an earlier run and mostly does not: looks less and less often.
     async fn wait_for_late(&self, what: &str) -> CloudResult<()> {
-        self.pause(what, self.kind.shape().timing.poll.max(self.elapsed() / 2)).await
+        self.pause(what, self.kind.shape().timing.poll.max(self.elapsed() / 2), self.limit).await
     }
 
-    async fn pause(&self, what: &str, pause: Duration) -> CloudResult<()> {
+    /// The same with another limit.
+    pub(super) async fn wait_until(&self, what: &str, limit: Duration) -> CloudResult<()> {
+        self.pause(what, self.kind.shape().timing.poll, limit).await
+    }
+
+    async fn pause(&self, what: &str, pause: Duration, limit: Duration) -> CloudResult<()> {
         self.tell(Note::Waits(what.to_owned()));
-        if self.elapsed() >= self.limit {
-            let minutes = self.limit.as_secs().div_ceil(60);
+        if self.elapsed() >= limit {
+            let minutes = limit.as_secs().div_ceil(60);
             let words = format!("gave up after {minutes} min; it was still waiting for: {what}");
             let operation = format!("waiting for {} {}", self.kind.shape().title, self.step.address);
             return Err(CloudError::new(ErrorSort::Other, operation, words));
@@ -109,7 +118,7 @@ impl Work<'_> {
     }
 
     /// Waits until this run may change the cloud. It never may again once another run has its state.
-    async fn may_change(&self) -> CloudResult<()> {
+    pub(super) async fn may_change(&self) -> CloudResult<()> {
         let mut cancel = self.cancel.clone();
         let stopped = cancel.wait_for(|told| *told != Cancel::No);
         let held = tokio::select! {
@@ -161,7 +170,7 @@ impl Work<'_> {
 }
 
 /// Whether an error passes with time.
-fn passes(error: &CloudError) -> bool {
+pub(super) fn passes(error: &CloudError) -> bool {
     matches!(error.sort, ErrorSort::InUse | ErrorSort::NotYet | ErrorSort::Throttled | ErrorSort::Unreachable)
 }
 
@@ -365,6 +374,7 @@ fn object(work: &Work<'_>, found: FoundAny) -> Object {
         seen: found.spec,
         outputs: found.outputs,
         finished: true,
+        made: Vec::new(),
     }
 }
 
@@ -392,6 +402,7 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
     let mut leaving = false;
     // What was made a moment ago may not be seen yet: that it is not found does not mean that it is gone.
     let mut unsure = work.step.id.is_some() && work.step.resume.is_some();
+    let (mut forced, mut limit) = (false, work.limit);
     loop {
         if !leaving {
             let place = work.limits.place(work.kind.shape().service).await;
@@ -424,7 +435,11 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
                     _ => "it to go".to_owned(),
                 };
                 outputs = Some(found.outputs);
-                work.wait(&what).await?;
+                if leaving && work.step.forces && !forced && work.elapsed() >= work.limit {
+                    force(work, outputs.as_ref()).await?;
+                    (forced, limit) = (true, work.elapsed() + SETTLE);
+                }
+                work.wait_until(&what, limit).await.map_err(|error| held(work, error, leaving))?;
             }
             Ok(None) if unsure && !work.may_not_arrive() => {
                 work.wait_for_late("the cloud to show it").await?;
@@ -438,6 +453,17 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
     sweep(work, outputs.as_ref()).await
 }
 
+/// What may be done about an object that its finalizers hold.
+fn held(work: &Work<'_>, mut error: CloudError, leaving: bool) -> CloudError {
+    let is_kept = error.message.contains(TAKES_OFF);
+    if leaving && is_kept && error.sort == ErrorSort::Other && !work.step.forces {
+        error.message.push_str(
+            "; `--force-finalizers` would remove what it made by its tags, see that nothing is left, and take them off",
+        );
+    }
+    error
+}
+
 /// Waits until nothing is left of what it made, and takes away by its tags what nobody else takes away: of a step that
 /// sweeps at once, else what is still there a while after it went itself.
 async fn sweep(work: &Work<'_>, outputs: Option<&Json>) -> CloudResult<()> {
@@ -446,6 +472,14 @@ async fn sweep(work: &Work<'_>, outputs: Option<&Json>) -> CloudResult<()> {
         let left = match work.kind.remains(&work.cx, &work.spec, outputs).await {
             Err(error) if passes(&error) => vec![error.to_string()],
             answer => answer?,
+        };
+        // Whatever became of its tags: what is recorded is seen to be gone, one by one.
+        let left = match left.is_empty() {
+            true => match work.kind.outlive(&work.cx, &work.spec, &work.step.made).await {
+                Err(error) if passes(&error) => vec![error.to_string()],
+                answer => answer?,
+            },
+            false => left,
         };
         if left.is_empty() {
             return Ok(());

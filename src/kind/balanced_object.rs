@@ -11,9 +11,6 @@ use crate::shape::{Shape, Timing};
 /// The kind.
 pub struct BalancedObject;
 
-/// The tags that name an object on what was made of it.
-const STACKS: &[&str] = &["ingress.k8s.aws/stack", "service.k8s.aws/stack"];
-
 impl Kind for BalancedObject {
     const SHAPE: Shape = Shape {
         fixed: &["cluster", "manifest"],
@@ -41,9 +38,14 @@ impl Kind for BalancedObject {
         manifest::delete(cx, spec).await
     }
 
+    async fn release(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<String>> {
+        manifest::release_bindings(cx, spec).await?;
+        manifest::release(cx, spec).await
+    }
+
     async fn remains(&self, cx: &Cx, spec: &Spec, _: Option<&Outputs>) -> CloudResult<Vec<String>> {
         // Ingresses that share a load balancer are named by their group in its tags: it stays for the others.
-        balancing::left(cx, spec, STACKS).await
+        balancing::left(cx, spec, balancing::OBJECTS).await
     }
 }
 

@@ -8,6 +8,7 @@ use aws_sdk_elasticloadbalancingv2::types::{LoadBalancerAttribute, TagDescriptio
 use serde_json::{Value as Json, json};
 
 use super::manifest::Spec;
+use super::{Child, strangers};
 use crate::cloud::ec2::filter;
 use crate::cloud::{Absent, Clients, CloudResult, ClusterRef, Cx, ErrorSort, Named};
 
@@ -15,6 +16,13 @@ use crate::cloud::{Absent, Clients, CloudResult, ClusterRef, Cx, ErrorSort, Name
 const CLUSTER: &str = "elbv2.k8s.aws/cluster";
 /// The tag of the security group that all load balancers of a cluster share.
 const SHARED: (&str, &str) = ("elbv2.k8s.aws/resource", "backend-sg");
+
+/// The tags that name an Ingress or a Service on what was made of it.
+pub(super) const OBJECTS: &[&str] = &["ingress.k8s.aws/stack", "service.k8s.aws/stack"];
+
+/// The sorts of children.
+const TARGETS: &str = "target group";
+const FRONT: &str = "security group";
 
 /// The clients of the place that the cluster is in.
 pub(super) fn clients(cx: &Cx, spec: &Spec) -> Clients {
@@ -30,6 +38,58 @@ pub(super) fn stack_of(spec: &Spec) -> String {
 /// What is there of an object: load balancers, target groups and security groups that carry one of these tags.
 pub(super) async fn left(cx: &Cx, spec: &Spec, keys: &[&str]) -> CloudResult<Vec<String>> {
     Ok(traces(cx, spec, keys).await?.iter().map(Trace::words).collect())
+}
+
+/// What is there of an object, by its sort; with the last load balancer of a cluster goes the security group that all of
+/// them share.
+pub(super) async fn children(cx: &Cx, spec: &Spec, keys: &[&str]) -> CloudResult<Vec<Child>> {
+    let (own, shared) = look(cx, spec, keys).await?;
+    let child = |trace: &Trace, shared: bool| {
+        let sort = match trace.sort {
+            Sort::Balancer if trace.id.contains(":loadbalancer/net/") => "NLB",
+            Sort::Balancer => "ALB",
+            Sort::Targets => TARGETS,
+            Sort::Group if shared => "shared security group",
+            Sort::Group => FRONT,
+            Sort::Going => return None,
+        };
+        Some(Child { sort: sort.to_owned(), id: trace.id.clone() })
+    };
+    let with_shared = shared.iter().filter(|_| !own.is_empty()).map(|trace| (trace, true));
+    Ok(own
+        .iter()
+        .map(|trace| (trace, false))
+        .chain(with_shared)
+        .filter_map(|(one, is)| child(one, is))
+        .collect())
+}
+
+/// Those of an object's children that are there still. What all load balancers share is not asked for.
+pub(super) async fn outlive(cx: &Cx, spec: &Spec, made: &[Child]) -> CloudResult<Vec<String>> {
+    let clients = clients(cx, spec);
+    let mut there = Vec::new();
+    for child in made {
+        let id = child.id.as_str();
+        let is_there = match child.sort.as_str() {
+            "ALB" | "NLB" => {
+                let asked = clients.elb.describe_load_balancers().load_balancer_arns(id).send().await;
+                asked.named("ELBv2.DescribeLoadBalancers").or_absent()?.is_some()
+            }
+            TARGETS => {
+                let asked = clients.elb.describe_target_groups().target_group_arns(id).send().await;
+                asked.named("ELBv2.DescribeTargetGroups").or_absent()?.is_some()
+            }
+            FRONT => {
+                let filters = json!({ "Filter": [filter("group-id", [id])] });
+                !clients.ec2.pages("DescribeSecurityGroups", filters, "securityGroupInfo").await?.is_empty()
+            }
+            _ => false,
+        };
+        if is_there {
+            there.push(format!("{} {id}", child.sort));
+        }
+    }
+    Ok(there)
 }
 
 /// Takes it away as far as that can be done now: load balancers, then target groups and security groups. With the last
@@ -53,7 +113,12 @@ pub(super) async fn sweep(cx: &Cx, spec: &Spec, keys: &[&str]) -> CloudResult<()
             }
             Sort::Group => {
                 let params = json!({ "GroupId": one.id });
-                clients.ec2.call("DeleteSecurityGroup", params).await.or_absent()?;
+                let asked = clients.ec2.call("DeleteSecurityGroup", params).await.or_absent();
+                if asked.as_ref().is_err_and(|error| error.sort == ErrorSort::InUse) {
+                    // What the controller opened for it is closed by nobody else any more.
+                    strangers::close(&clients, &one.id).await?;
+                }
+                asked?;
             }
         }
     }
@@ -81,6 +146,7 @@ impl Trace {
 
     fn words(&self) -> String {
         let name = self.id.rsplit_once(':').map_or(self.id.as_str(), |(_, name)| name);
+        let name = name.trim_start_matches("loadbalancer/").trim_start_matches("targetgroup/");
         match self.sort {
             Sort::Balancer => format!("load balancer {name}"),
             Sort::Targets => format!("target group {name}"),
@@ -90,9 +156,18 @@ impl Trace {
     }
 }
 
+/// What is there of an object. The security group that all load balancers of the cluster share goes with the last of
+/// them: a controller that was restarted in between forgets it.
 async fn traces(cx: &Cx, spec: &Spec, keys: &[&str]) -> CloudResult<Vec<Trace>> {
+    let (own, shared) = look(cx, spec, keys).await?;
+    Ok(if own.is_empty() { shared } else { own })
+}
+
+/// What is there of an object, and what all load balancers of its cluster share, if nobody else needs that. Whatever is
+/// being made has a group of its own or a target group by then.
+async fn look(cx: &Cx, spec: &Spec, keys: &[&str]) -> CloudResult<(Vec<Trace>, Vec<Trace>)> {
     // The name that the controllers tag things with; a cluster by kubeconfig does not tell it.
-    let ClusterRef::Eks { eks, .. } = &spec.cluster else { return Ok(Vec::new()) };
+    let ClusterRef::Eks { eks, .. } = &spec.cluster else { return Ok(Default::default()) };
     let stack = stack_of(spec);
     let clients = clients(cx, spec);
     let is_own = |tags: &TagDescription| keys.iter().any(|key| has(tags, key, &stack));
@@ -101,13 +176,9 @@ async fn traces(cx: &Cx, spec: &Spec, keys: &[&str]) -> CloudResult<Vec<Trace>> 
     let (shared, fronts): (Vec<&Json>, Vec<&Json>) =
         groups.iter().partition(|group| is_tagged(group, SHARED.0, SHARED.1));
     let is_own = |group: &&&Json| keys.iter().any(|key| is_tagged(group, key, &stack));
+    let alone = others == 0 && fronts.iter().all(|group| is_own(&group));
     own.extend(fronts.iter().filter(is_own).map(|group| Trace::group(group)));
-    // The security group that all load balancers of the cluster share goes with the last of them: a controller that
-    // was restarted in between forgets it. Whatever is being made has a group of its own or a target group by then.
-    if own.is_empty() && fronts.is_empty() && others == 0 {
-        own.extend(shared.into_iter().map(Trace::group));
-    }
-    Ok(own)
+    Ok((own, shared.into_iter().filter(|_| alone).map(Trace::group).collect()))
 }
 
 fn has(tags: &TagDescription, key: &str, value: &str) -> bool {

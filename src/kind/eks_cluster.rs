@@ -6,9 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_eks::types::{AuthenticationMode, CreateAccessConfigRequest, VpcConfigRequest};
+use futures::future::try_join;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
-use super::{Found, Kind, Readiness};
+use super::{Found, Hold, Kind, Readiness, strangers};
+use crate::cloud::ec2::{filter, text};
 use crate::cloud::eks::{self, ClusterOutputs, ClusterState};
 use crate::cloud::{Absent, CloudResult, ClusterRef, Cx, Named, split_tags};
 use crate::shape::{Recovery, Shape, Timing};
@@ -45,6 +48,7 @@ impl Kind for EksCluster {
         fixed: &["name", "role_arn", "vpc_id"],
         sets: &["subnet_ids"],
         climbs: &["version"],
+        leaves: true,
         timing: Timing::LONG,
         ..Shape::managed("eks_cluster", "EKS cluster", "eks")
     };
@@ -135,6 +139,57 @@ impl Kind for EksCluster {
         let call = cx.clients().eks.delete_cluster().name(id).send().await.named("EKS.DeleteCluster");
         call.or_absent().map(drop)
     }
+
+    async fn held(&self, cx: &Cx, _: &Spec, _: &str, outputs: &Json) -> CloudResult<Vec<Hold>> {
+        match outputs["cluster_security_group_id"].as_str().filter(|id| !id.is_empty()) {
+            Some(group) => strangers::rules_naming(&cx.clients(), group).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Interfaces that the VPC CNI made for nodes which went before it could take them back, and the security group of
+    /// the cluster where EKS could not remove it.
+    async fn remains(&self, cx: &Cx, spec: &Spec, _: Option<&ClusterOutputs>) -> CloudResult<Vec<String>> {
+        let left = left(cx, spec).await?;
+        let interface = |id: &String| format!("network interface {id} of the VPC CNI");
+        let group = |id: &String| format!("security group {id}");
+        Ok(left.interfaces.iter().map(interface).chain(left.groups.iter().map(group)).collect())
+    }
+
+    async fn sweep(&self, cx: &Cx, spec: &Spec) -> CloudResult<()> {
+        let left = left(cx, spec).await?;
+        for id in &left.interfaces {
+            let params = json!({ "NetworkInterfaceId": id });
+            cx.clients().ec2.call("DeleteNetworkInterface", params).await.or_absent()?;
+        }
+        for id in left.groups.iter().filter(|_| left.interfaces.is_empty()) {
+            strangers::close(&cx.clients(), id).await?;
+            let params = json!({ "GroupId": id });
+            cx.clients().ec2.call("DeleteSecurityGroup", params).await.or_absent()?;
+        }
+        Ok(())
+    }
+}
+
+/// What a cluster left in its VPC.
+struct Left {
+    interfaces: Vec<String>,
+    groups: Vec<String>,
+}
+
+/// Looks for it by the tags of the cluster. Interfaces count only while nothing holds them.
+async fn left(cx: &Cx, spec: &Spec) -> CloudResult<Left> {
+    let of = |tag: &str| vec![filter("vpc-id", [&*spec.vpc_id]), filter(tag, [&*spec.name])];
+    let mut filters = of("tag:cluster.k8s.amazonaws.com/name");
+    filters.push(filter("status", ["available"]));
+    let ec2 = &cx.clients().ec2;
+    let interfaces =
+        ec2.pages("DescribeNetworkInterfaces", json!({ "Filter": filters }), "networkInterfaceSet");
+    let groups = json!({ "Filter": of("tag:aws:eks:cluster-name") });
+    let groups = ec2.pages("DescribeSecurityGroups", groups, "securityGroupInfo");
+    let (interfaces, groups) = try_join(interfaces, groups).await?;
+    let ids = |docs: &[Json], field: &str| docs.iter().map(|doc| text(doc, field)).collect();
+    Ok(Left { interfaces: ids(&interfaces, "networkInterfaceId"), groups: ids(&groups, "groupId") })
 }
 
 fn readiness(name: &str, state: ClusterState) -> Readiness {

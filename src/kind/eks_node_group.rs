@@ -9,9 +9,10 @@ use aws_sdk_eks::types::{
     AmiTypes, CapacityTypes, Nodegroup, NodegroupScalingConfig, NodegroupStatus, UpdateLabelsPayload,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
-use super::{Found, Kind, Readiness};
-use crate::cloud::{Absent, CloudResult, Cx, Named, eks, split_tags};
+use super::{Effect, Found, Hold, Kind, Readiness};
+use crate::cloud::{Absent, CloudResult, ClusterRef, Cx, Named, eks, split_tags};
 use crate::shape::{Recovery, Shape, Timing};
 
 /// The kind.
@@ -86,6 +87,30 @@ impl Size {
 pub struct Outputs {
     /// `arn:aws:eks:…:nodegroup/…`.
     pub arn: String,
+}
+
+/// Budgets of others that let no pod go: EKS waits for them before it ends a node.
+async fn budgets(cx: &Cx, spec: &Spec) -> CloudResult<Vec<Hold>> {
+    let place = cx.place();
+    let (eks, region, account) = (spec.cluster.clone(), place.region.clone(), place.account.clone());
+    let objects = cx.objects(&ClusterRef::Eks { eks, region, account }).await?;
+    let all = objects.everywhere("policy/v1", "PodDisruptionBudget").await?;
+    let is_tight = |budget: &&Json| {
+        let (status, metadata) = (&budget["status"], &budget["metadata"]);
+        status["disruptionsAllowed"] == 0
+            && status["expectedPods"].as_i64().unwrap_or(0) > 0
+            && metadata["annotations"]["stack/lineage"] != cx.lineage()
+    };
+    let hold = |budget: &Json| {
+        let text = |field: &str| budget["metadata"][field].as_str().unwrap_or_default();
+        let what = format!(
+            "PodDisruptionBudget {}/{} lets no pod go: EKS waits for it before it ends the nodes",
+            text("namespace"),
+            text("name")
+        );
+        Hold { what, of: Vec::new(), effect: Effect::Delays }
+    };
+    Ok(all.iter().filter(is_tight).map(hold).collect())
 }
 
 impl Kind for EksNodeGroup {
@@ -163,6 +188,10 @@ impl Kind for EksNodeGroup {
             call.version(version).send().await.named("EKS.UpdateNodegroupVersion")?;
         }
         Ok(())
+    }
+
+    async fn held(&self, cx: &Cx, spec: &Spec, _: &str, _: &Json) -> CloudResult<Vec<Hold>> {
+        budgets(cx, spec).await
     }
 
     async fn delete(&self, cx: &Cx, id: &str, spec: &Spec) -> CloudResult<()> {

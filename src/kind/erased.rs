@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::{Found, Kind};
 use crate::cloud::{CloudError, CloudResult, Cx};
-use crate::live::{FoundAny, Trial};
+use crate::live::{Child, FoundAny, Hold, Trial};
 use crate::shape::Shape;
 
 /// A kind without its types: what the engine sees. The calls are those of `Kind`.
@@ -49,6 +49,25 @@ pub trait AnyKind: Send + Sync {
     ) -> BoxFuture<'a, CloudResult<Vec<String>>>;
     /// See `Kind::sweep`.
     fn sweep<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<()>>;
+    /// See `Kind::children`.
+    fn children<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<Vec<Child>>>;
+    /// See `Kind::outlive`.
+    fn outlive<'a>(
+        &'a self,
+        cx: &'a Cx,
+        spec: &'a Json,
+        made: &'a [Child],
+    ) -> BoxFuture<'a, CloudResult<Vec<String>>>;
+    /// See `Kind::held`.
+    fn held<'a>(
+        &'a self,
+        cx: &'a Cx,
+        spec: &'a Json,
+        id: &'a str,
+        outputs: &'a Json,
+    ) -> BoxFuture<'a, CloudResult<Vec<Hold>>>;
+    /// See `Kind::release`.
+    fn release<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<Vec<String>>>;
     /// See `Kind::try_out`.
     fn try_out<'a>(&'a self, cx: &'a Cx, to: &'a Json) -> BoxFuture<'a, CloudResult<Trial>>;
     /// See `Kind::find_many`.
@@ -125,6 +144,33 @@ impl<K: Kind> AnyKind for Erased<K> {
 
     fn sweep<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<()>> {
         hiding(cx, async move { self.0.sweep(cx, &typed::<K, _>("spec", spec)?).await })
+    }
+
+    fn children<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<Vec<Child>>> {
+        Box::pin(async move { self.0.children(cx, &typed::<K, _>("spec", spec)?).await })
+    }
+
+    fn outlive<'a>(
+        &'a self,
+        cx: &'a Cx,
+        spec: &'a Json,
+        made: &'a [Child],
+    ) -> BoxFuture<'a, CloudResult<Vec<String>>> {
+        Box::pin(async move { self.0.outlive(cx, &typed::<K, _>("spec", spec)?, made).await })
+    }
+
+    fn held<'a>(
+        &'a self,
+        cx: &'a Cx,
+        spec: &'a Json,
+        id: &'a str,
+        outputs: &'a Json,
+    ) -> BoxFuture<'a, CloudResult<Vec<Hold>>> {
+        Box::pin(async move { self.0.held(cx, &typed::<K, _>("spec", spec)?, id, outputs).await })
+    }
+
+    fn release<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<Vec<String>>> {
+        Box::pin(async move { self.0.release(cx, &typed::<K, _>("spec", spec)?).await })
     }
 
     fn try_out<'a>(&'a self, cx: &'a Cx, to: &'a Json) -> BoxFuture<'a, CloudResult<Trial>> {

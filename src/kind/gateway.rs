@@ -8,9 +8,10 @@
 //! only tells later. So the Gateway is made anew; an annotation on it says the scheme.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::manifest::{self, Live, Spec, words};
-use super::{Found, FoundOf, Kind, Readiness, Trial, balancing, trial};
+use super::{Child, Found, FoundOf, Hold, Kind, Readiness, Trial, balancing, strangers, trial};
 use crate::cloud::{Absent, CloudResult, Cx, ErrorSort, Named};
 use crate::shape::{Shape, Timing};
 
@@ -84,6 +85,27 @@ impl Kind for Gateway {
 
     async fn delete(&self, cx: &Cx, _: &str, spec: &Spec) -> CloudResult<()> {
         manifest::delete(cx, spec).await
+    }
+
+    async fn children(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<Child>> {
+        balancing::children(cx, spec, STACKS).await
+    }
+
+    async fn outlive(&self, cx: &Cx, spec: &Spec, made: &[Child]) -> CloudResult<Vec<String>> {
+        balancing::outlive(cx, spec, made).await
+    }
+
+    async fn held(&self, cx: &Cx, spec: &Spec, _: &str, outputs: &Json) -> CloudResult<Vec<Hold>> {
+        let balancer = outputs["load_balancer_arn"].as_str().filter(|arn| arn.contains(":loadbalancer/net/"));
+        match (balancer, spec.cluster.place()) {
+            (Some(arn), Some(_)) => strangers::endpoint_services(cx, arn).await,
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    async fn release(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<String>> {
+        manifest::release_bindings(cx, spec).await?;
+        manifest::release(cx, spec).await
     }
 
     async fn remains(&self, cx: &Cx, spec: &Spec, outputs: Option<&Outputs>) -> CloudResult<Vec<String>> {
@@ -165,7 +187,7 @@ async fn zone(cx: &Cx, spec: &Spec, arn: &str) -> CloudResult<Option<String>> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value as Json, json};
+    use serde_json::json;
 
     use super::*;
     use crate::kind::conformance::{Yard, conforms};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::manifest::{self, Live, Spec, words};
-use super::{Found, FoundOf, Kind, Readiness, Trial, trial};
+use super::{Found, FoundOf, Hold, Kind, Readiness, Trial, balancing, lattice_traces, lattice_users, trial};
 use crate::cloud::{CloudResult, ClusterRef, Cx, ErrorSort, ObjectRef};
 use crate::shape::{Shape, Timing};
 
@@ -19,6 +19,24 @@ pub struct KubeObject;
 pub struct Outputs {
     /// Its uid.
     pub uid: String,
+}
+
+/// What controllers make in AWS of objects that a manifest may hold.
+enum Made {
+    Balancer,
+    Groups,
+    Nothing,
+}
+
+impl Made {
+    fn of(spec: &Spec) -> Self {
+        match spec.manifest["kind"].as_str() {
+            Some("Ingress") => Self::Balancer,
+            Some("Service") if spec.manifest["spec"]["type"] == "LoadBalancer" => Self::Balancer,
+            Some("ServiceExport") => Self::Groups,
+            _ => Self::Nothing,
+        }
+    }
 }
 
 impl Kind for KubeObject {
@@ -51,6 +69,40 @@ impl Kind for KubeObject {
 
     async fn delete(&self, cx: &Cx, _: &str, spec: &Spec) -> CloudResult<()> {
         manifest::delete(cx, spec).await
+    }
+
+    async fn held(&self, cx: &Cx, spec: &Spec, _: &str, _: &Json) -> CloudResult<Vec<Hold>> {
+        match spec.manifest["kind"].as_str() {
+            Some("ServiceExport") => lattice_users::of_export(&balancing::clients(cx, spec), spec).await,
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    async fn remains(&self, cx: &Cx, spec: &Spec, _: Option<&Outputs>) -> CloudResult<Vec<String>> {
+        match Made::of(spec) {
+            Made::Balancer => balancing::left(cx, spec, balancing::OBJECTS).await,
+            Made::Groups => {
+                let groups = lattice_users::exported(&balancing::clients(cx, spec), spec).await?;
+                Ok(groups.iter().map(|(_, name)| format!("Lattice target group {name}")).collect())
+            }
+            Made::Nothing => Ok(Vec::new()),
+        }
+    }
+
+    async fn sweep(&self, cx: &Cx, spec: &Spec) -> CloudResult<()> {
+        match Made::of(spec) {
+            Made::Balancer => balancing::sweep(cx, spec, balancing::OBJECTS).await,
+            Made::Groups => {
+                let clients = balancing::clients(cx, spec);
+                let groups = lattice_users::exported(&clients, spec).await?;
+                lattice_traces::remove_groups(&clients, &groups).await
+            }
+            Made::Nothing => Ok(()),
+        }
+    }
+
+    async fn release(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<String>> {
+        manifest::release(cx, spec).await
     }
 
     /// One list for all objects of a sort and namespace, where there are at least two of them.

@@ -10,7 +10,7 @@ use aws_sdk_vpclattice::types::AuthType;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Found, FoundOf, Kind, Readiness};
+use super::{Found, FoundOf, Hold, Kind, Readiness, lattice_users};
 use crate::cloud::{
     Absent, CloudResult, Cx, ErrorSort, Named, Tags, lattice_tags, policy, retag_lattice, split_tags,
 };
@@ -106,6 +106,10 @@ impl Kind for LatticeServiceNetwork {
     async fn delete(&self, cx: &Cx, id: &str, _: &Spec) -> CloudResult<()> {
         let call = cx.clients().lattice.delete_service_network().service_network_identifier(id);
         call.send().await.named("VPC Lattice.DeleteServiceNetwork").or_absent().map(drop)
+    }
+
+    async fn held(&self, cx: &Cx, _: &Spec, id: &str, _: &Json) -> CloudResult<Vec<Hold>> {
+        lattice_users::of_network(&cx.clients(), id).await
     }
 }
 

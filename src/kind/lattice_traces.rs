@@ -3,11 +3,15 @@
 
 use aws_sdk_vpclattice::types::Target;
 
+use super::Child;
 use super::manifest::Spec;
 use crate::cloud::{Absent, Clients, CloudResult, ClusterRef, Named};
 
 /// What its tags and annotations begin with.
 const PREFIX: &str = "application-networking.k8s.aws/";
+
+const SERVICE: &str = "Lattice service";
+const GROUP: &str = "Lattice target group";
 
 /// What is there of a route.
 #[derive(Default)]
@@ -24,6 +28,36 @@ impl Traces {
         let service = self.service.iter().map(|(id, _)| format!("Lattice service {id}"));
         service.chain(self.groups.iter().map(|(_, name)| format!("Lattice target group {name}"))).collect()
     }
+
+    /// Each by its sort.
+    pub(super) fn children(&self) -> Vec<Child> {
+        let child = |sort: &str, id: &String| Child { sort: sort.to_owned(), id: id.clone() };
+        let service = self.service.iter().map(|(id, _)| child(SERVICE, id));
+        service.chain(self.groups.iter().map(|(arn, _)| child(GROUP, arn))).collect()
+    }
+}
+
+/// Those of a route's children that are there still.
+pub(super) async fn outlive(clients: &Clients, made: &[Child]) -> CloudResult<Vec<String>> {
+    let mut there = Vec::new();
+    for child in made {
+        let is_there = match child.sort.as_str() {
+            SERVICE => {
+                let asked = clients.lattice.get_service().service_identifier(&child.id).send().await;
+                asked.named("VPC Lattice.GetService").or_absent()?.is_some()
+            }
+            GROUP => {
+                let asked =
+                    clients.lattice.get_target_group().target_group_identifier(&child.id).send().await;
+                asked.named("VPC Lattice.GetTargetGroup").or_absent()?.is_some()
+            }
+            _ => false,
+        };
+        if is_there {
+            there.push(format!("{} {}", child.sort, child.id));
+        }
+    }
+    Ok(there)
 }
 
 /// Looks for what was made for a route. The tags do not tell the region, but each region is asked for its own; a
@@ -75,10 +109,18 @@ async fn tag(clients: &Clients, arn: &str, name: &str) -> CloudResult<Option<Str
 
 async fn groups(clients: &Clients, spec: &Spec, cluster: &str) -> CloudResult<Vec<(String, String)>> {
     let marks = [
-        ("ClusterName", cluster),
-        ("RouteName", text(spec, "name")),
-        ("RouteNamespace", text(spec, "namespace")),
+        ("ClusterName", cluster.to_owned()),
+        ("RouteName", text(spec, "name").to_owned()),
+        ("RouteNamespace", text(spec, "namespace").to_owned()),
     ];
+    groups_marked(clients, &marks).await
+}
+
+/// ARNs and names of the target groups that the controller gave all of these tags.
+pub(super) async fn groups_marked(
+    clients: &Clients,
+    marks: &[(&str, String)],
+) -> CloudResult<Vec<(String, String)>> {
     let mut left = Vec::new();
     let mut pages = clients.lattice.list_target_groups().into_paginator().items().send();
     while let Some(group) = pages.next().await {
@@ -90,7 +132,7 @@ async fn groups(clients: &Clients, spec: &Spec, cluster: &str) -> CloudResult<Ve
         let answer = clients.lattice.list_tags_for_resource().resource_arn(arn).send().await;
         let Some(answer) = answer.named("VPC Lattice.ListTagsForResource").or_absent()? else { continue };
         let tags = answer.tags();
-        let has = |(name, value): &(&str, &str)| {
+        let has = |(name, value): &(&str, String)| {
             tags.and_then(|tags| tags.get(&format!("{PREFIX}{name}"))).is_some_and(|told| told == value)
         };
         if marks.iter().all(has) {
@@ -104,13 +146,16 @@ async fn groups(clients: &Clients, spec: &Spec, cluster: &str) -> CloudResult<Ve
 pub(super) async fn sweep(clients: &Clients, traces: &Traces) -> CloudResult<()> {
     match &traces.service {
         Some((id, _)) => remove_service(clients, id).await,
-        None => {
-            for (arn, _) in &traces.groups {
-                remove_group(clients, arn).await?;
-            }
-            Ok(())
-        }
+        None => remove_groups(clients, &traces.groups).await,
     }
+}
+
+/// Takes target groups away: their targets first.
+pub(super) async fn remove_groups(clients: &Clients, groups: &[(String, String)]) -> CloudResult<()> {
+    for (arn, _) in groups {
+        remove_group(clients, arn).await?;
+    }
+    Ok(())
 }
 
 async fn remove_service(clients: &Clients, id: &str) -> CloudResult<()> {

@@ -1,5 +1,7 @@
 //! What the kinds of Kubernetes objects share: a manifest in a cluster, found, applied and deleted. Not a kind.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -7,7 +9,8 @@ use serde_json::{Map, Value as Json};
 
 use super::projection::project;
 use super::{Ownership, Readiness};
-use crate::cloud::{CloudError, CloudResult, ClusterRef, Cx, ErrorSort, ObjectRef};
+use crate::cloud::{CloudError, CloudResult, ClusterRef, Cx, ErrorSort, ObjectRef, Objects};
+use crate::recipe::finalizers::{TAKES_OFF, keeper};
 
 /// The annotation that says whose state made an object.
 const LINEAGE: &str = "stack/lineage";
@@ -50,11 +53,32 @@ impl Live {
         }
         let finalizers = metadata["finalizers"].as_array().into_iter().flatten().filter_map(Json::as_str);
         let finalizers: Vec<&str> = finalizers.collect();
-        Some(Readiness::Leaving(if finalizers.is_empty() {
-            "it is being deleted".to_owned()
-        } else {
-            format!("it is being deleted and waits for its finalizers {}", finalizers.join(", "))
+        Some(Readiness::Leaving(match finalizers.as_slice() {
+            [] => "it is being deleted".to_owned(),
+            [one] => {
+                format!("it is being deleted and waits for its finalizer {one}{}", self.keepers(&finalizers))
+            }
+            some => {
+                let some = some.join(", ");
+                format!(
+                    "it is being deleted and waits for its finalizers {some}{}",
+                    self.keepers(&finalizers)
+                )
+            }
         }))
+    }
+
+    /// Who is to take finalizers off, and what they say, where that is told.
+    fn keepers(&self, finalizers: &[&str]) -> String {
+        let keepers: BTreeSet<&str> = finalizers.iter().filter_map(|one| keeper(one)).collect();
+        if keepers.is_empty() {
+            return String::new();
+        }
+        let keepers = keepers.into_iter().collect::<Vec<_>>().join(" and ");
+        let conditions = self.object["status"]["conditions"].as_array().into_iter().flatten();
+        let mut bad = conditions.filter(|one| one["status"] == "False" && one["message"] != "");
+        let said = bad.next().map(|one| format!(": {}", words(one))).unwrap_or_default();
+        format!(", which {keepers}{TAKES_OFF}{said}")
     }
 
     /// A condition of its status.
@@ -178,6 +202,51 @@ pub(super) async fn apply(cx: &Cx, spec: &Spec) -> CloudResult<String> {
         return Err(CloudError::new(ErrorSort::NotYet, format!("PATCH {}", id(&object)), words));
     }
     Ok(id(&object))
+}
+
+/// Deletes the bindings of target groups that a controller made for an object, and takes its finalizers off them: with
+/// the object nobody would let them go any more.
+pub(super) async fn release_bindings(cx: &Cx, spec: &Spec) -> CloudResult<()> {
+    let wanted = object(spec)?;
+    let objects = cx.objects(&spec.cluster).await?;
+    let has = |labels: &Json, end: &str, value: &str| {
+        let mut all = labels.as_object().into_iter().flatten();
+        all.any(|(key, told)| key.ends_with(end) && told == value)
+    };
+    let namespace = if wanted.namespace.is_empty() { "default" } else { &wanted.namespace };
+    for binding in objects.everywhere("elbv2.k8s.aws/v1beta1", "TargetGroupBinding").await? {
+        let labels = &binding["metadata"]["labels"];
+        if !has(labels, "/stack-namespace", namespace) || !has(labels, "/stack-name", &wanted.name) {
+            continue;
+        }
+        let text = |field: &str| binding["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let (api_version, kind) = ("elbv2.k8s.aws/v1beta1".to_owned(), "TargetGroupBinding".to_owned());
+        let it = ObjectRef { api_version, kind, namespace: text("namespace"), name: text("name") };
+        objects.delete(&it, Some(&text("uid"))).await?;
+        if let Some(left) = objects.get(&it).await? {
+            release_object(&objects, &it, &left).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes the finalizers of the controllers off an object that is being deleted. Which.
+pub(super) async fn release(cx: &Cx, spec: &Spec) -> CloudResult<Vec<String>> {
+    let Some(live) = find(cx, spec).await?.filter(|live| live.leaving().is_some()) else {
+        return Ok(Vec::new());
+    };
+    let objects = cx.objects(&spec.cluster).await?;
+    release_object(&objects, &object(spec)?, &live.object).await
+}
+
+async fn release_object(objects: &Objects, it: &ObjectRef, live: &Json) -> CloudResult<Vec<String>> {
+    let all = live["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+    let (taken, kept): (Vec<Json>, Vec<Json>) =
+        all.into_iter().partition(|one| one.as_str().is_some_and(|one| keeper(one).is_some()));
+    if !taken.is_empty() {
+        objects.set_finalizers(it, live, &kept).await?;
+    }
+    Ok(taken.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect())
 }
 
 /// Deletes the object, unless it is another state's. What is gone is success, its cluster included.

@@ -26,6 +26,7 @@ mod internet_gateway;
 mod kube_object;
 mod lattice_service_network;
 mod lattice_traces;
+mod lattice_users;
 mod lattice_vpc_association;
 mod manifest;
 mod nat_gateway;
@@ -38,6 +39,7 @@ mod route53_zone_association;
 mod route_table;
 mod security_group;
 mod security_group_rule;
+mod strangers;
 mod subnet;
 mod trial;
 mod value;
@@ -55,7 +57,7 @@ use serde::de::DeserializeOwned;
 use crate::cloud::{CloudResult, Cx};
 use crate::shape::{Shape, Shapes};
 
-pub use crate::live::{FoundAny, Ownership, Readiness, Trial};
+pub use crate::live::{Child, Effect, FoundAny, Hold, Ownership, Readiness, Trial};
 pub use erased::{AnyKind, Erased};
 
 /// Every kind there is, by name.
@@ -155,6 +157,37 @@ pub trait Kind: Send + Sync + 'static {
     /// as far as it can at once; the engine calls it again until nothing remains.
     fn sweep(&self, _cx: &Cx, _spec: &Self::Spec) -> impl Future<Output = CloudResult<()>> + Send {
         async { Ok(()) }
+    }
+
+    /// What a controller made of it that is there now. Only for kinds whose shape says that it `leaves` something.
+    fn children(&self, _cx: &Cx, _spec: &Self::Spec) -> impl Future<Output = CloudResult<Vec<Child>>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// Which of those are there still, each in words: by their ids, whatever became of their tags.
+    fn outlive(
+        &self,
+        _cx: &Cx,
+        _spec: &Self::Spec,
+        _made: &[Child],
+    ) -> impl Future<Output = CloudResult<Vec<String>>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// What stands against its deletion that neither this stack nor a controller made.
+    fn held(
+        &self,
+        _cx: &Cx,
+        _spec: &Self::Spec,
+        _id: &str,
+        _outputs: &serde_json::Value,
+    ) -> impl Future<Output = CloudResult<Vec<Hold>>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// Takes the finalizers of the controllers off an object that they do not let go. Which they were.
+    fn release(&self, _cx: &Cx, _spec: &Self::Spec) -> impl Future<Output = CloudResult<Vec<String>>> + Send {
+        async { Ok(Vec::new()) }
     }
 
     /// Looks for many of one place at once, by id, where the cloud has a call for that. `None`: it has none.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::manifest::{self, Live, Spec, condition, words};
-use super::{Found, FoundOf, Kind, Readiness, Trial, lattice_traces, trial};
+use super::{Child, Found, FoundOf, Kind, Readiness, Trial, lattice_traces, trial};
 use crate::cloud::{Absent, Clients, CloudResult, Cx, Named};
 use crate::shape::{Shape, Timing};
 
@@ -70,6 +70,18 @@ impl Kind for Route {
 
     async fn delete(&self, cx: &Cx, _: &str, spec: &Spec) -> CloudResult<()> {
         manifest::delete(cx, spec).await
+    }
+
+    async fn children(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<Child>> {
+        Ok(lattice_traces::find(&clients(cx, spec), spec).await?.children())
+    }
+
+    async fn outlive(&self, cx: &Cx, spec: &Spec, made: &[Child]) -> CloudResult<Vec<String>> {
+        lattice_traces::outlive(&clients(cx, spec), made).await
+    }
+
+    async fn release(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<String>> {
+        manifest::release(cx, spec).await
     }
 
     async fn remains(&self, cx: &Cx, spec: &Spec, _: Option<&Outputs>) -> CloudResult<Vec<String>> {

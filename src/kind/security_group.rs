@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::{Found, FoundOf, Kind, Readiness};
+use super::{Found, FoundOf, Hold, Kind, Readiness, strangers};
 use crate::cloud::ec2::{
     self, Sort, filter, found_tags, look, look_by, look_ids, retag, specification, text,
 };
-use crate::cloud::{Absent, CloudResult, Cx};
+use crate::cloud::{Absent, CloudResult, Cx, ErrorSort};
 use crate::shape::{Recovery, Shape};
 
 const SORT: Sort =
@@ -78,7 +78,21 @@ impl Kind for SecurityGroup {
 
     async fn delete(&self, cx: &Cx, id: &str, _: &Spec) -> CloudResult<()> {
         let params = json!({ "GroupId": id });
-        cx.clients().ec2.call("DeleteSecurityGroup", params).await.or_absent().map(drop)
+        let asked = cx.clients().ec2.call("DeleteSecurityGroup", params).await.or_absent();
+        if asked.as_ref().is_err_and(|error| error.sort == ErrorSort::InUse) {
+            strangers::close(&cx.clients(), id).await?;
+        }
+        let Err(mut error) = asked else { return Ok(()) };
+        // What is in the way is named, so that nobody waits for nothing.
+        let holds = strangers::rules_naming(&cx.clients(), id).await.unwrap_or_default();
+        for hold in holds {
+            error.message.push_str(&format!("; {}", hold.what));
+        }
+        Err(error)
+    }
+
+    async fn held(&self, cx: &Cx, _: &Spec, id: &str, _: &Json) -> CloudResult<Vec<Hold>> {
+        strangers::rules_naming(&cx.clients(), id).await
     }
 
     async fn find_many(

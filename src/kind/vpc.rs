@@ -8,7 +8,7 @@ use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::{Found, FoundOf, Kind, Readiness};
+use super::{Found, FoundOf, Hold, Kind, Readiness, strangers};
 use crate::cloud::ec2::{
     self, Sort, as_written, filter, found_tags, look, look_by, look_ids, retag, specification, text, truth,
 };
@@ -84,6 +84,10 @@ impl Kind for Vpc {
 
     async fn delete(&self, cx: &Cx, id: &str, _: &Spec) -> CloudResult<()> {
         cx.clients().ec2.call("DeleteVpc", json!({ "VpcId": id })).await.or_absent().map(drop)
+    }
+
+    async fn held(&self, cx: &Cx, _: &Spec, id: &str, _: &Json) -> CloudResult<Vec<Hold>> {
+        strangers::within(cx, id).await
     }
 
     async fn find_many(

@@ -5,9 +5,10 @@
 //! what would come of it: a dry run of Kubernetes. What it means is decided in `plan` and `drift`.
 //!
 //! What others have in the clusters of the stack is only looked for, in `guests`, when a plan would take the ground
-//! from under it.
+//! from under it. What goes with that which is taken away, and what stands against it, is looked for in `held`.
 
 mod guests;
+mod held;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,8 +66,9 @@ pub async fn observe(cloud: &Cloud, registry: Registry, graph: Option<&Graph>, s
     }
 }
 
-/// Reads what a plan for `intent` is made from: what `observe` reads, and what others have in the clusters where the
-/// plan would take away something that it may stand on.
+/// Reads what a plan for `intent` is made from: what `observe` reads, what others have in the clusters where the
+/// plan would take away something that it may stand on, what controllers made of that which would go, and what stands
+/// against that.
 pub async fn observe_for(
     cloud: &Cloud,
     registry: Registry,
@@ -77,7 +79,8 @@ pub async fn observe_for(
     let mut live = observe(cloud, registry, graph, state).await;
     let empty = Graph::default();
     let shaken = plan::shaken(graph.unwrap_or(&empty), state, &live, &registry.shapes(), intent);
-    guests::search(cloud, state, shaken, &mut live).await;
+    guests::search(cloud, state, shaken.clusters, &mut live).await;
+    held::look(cloud, registry, state, &shaken.going, &mut live).await;
     live
 }
 

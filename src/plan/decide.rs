@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 pub(super) use super::given::Given;
-use super::{Intent, Refusal, guests, lost, repair, twin};
+use super::{Intent, Refusal, guests, held, lost, repair, twin};
 use crate::address::Address;
 use crate::change::{Action, FieldChange, Reason, Verb};
 use crate::diff;
@@ -44,6 +44,8 @@ pub(super) struct Decided {
     pub(super) sweeps: BTreeSet<Address>,
     /// What is put right before what it serves goes.
     pub(super) first: BTreeSet<Address>,
+    /// Webhooks that nobody answers for: they would block what is put back, and go before it.
+    pub(super) deaf: BTreeSet<Address>,
     /// Outputs that are known now and stay as they are.
     known: BTreeMap<Address, Json>,
     pub(super) refusals: Vec<Refusal>,
@@ -89,6 +91,7 @@ pub(super) fn decide(given: &Given<'_>) -> Result<Decided, Vec<Refusal>> {
         }
     }
     protect(given, &mut decided);
+    held::decide(given, &mut decided);
     guests::decide(given, &mut decided);
     repair::decide(given, &mut decided);
     if decided.refusals.is_empty() { Ok(decided) } else { Err(decided.refusals) }
@@ -520,7 +523,7 @@ fn unwanted(given: &Given<'_>, decided: &mut Decided, address: &Address, record:
     if let Some(why) = lost::why(given, record, seen) {
         decision.reason = Reason::Lost { why };
         if leaves(given.shapes, record) {
-            decision.notes = goes_with_it(record, seen);
+            decision.notes = goes_with_it(given, address, record, seen);
             decided.sweeps.insert(address.clone());
         } else {
             decision.verb = Verb::Forget;
@@ -547,12 +550,16 @@ fn unwanted(given: &Given<'_>, decided: &mut Decided, address: &Address, record:
             decision.id = record.current.as_ref().map(|object| object.id.clone());
         }
     }
-    decision.notes = goes_with_it(record, seen);
+    decision.notes = goes_with_it(given, address, record, seen);
     decided.note(address, decision);
 }
 
 /// What a controller made of it, and what goes with it.
-fn goes_with_it(record: &Record, seen: Option<&Seen>) -> Vec<String> {
+fn goes_with_it(given: &Given<'_>, address: &Address, record: &Record, seen: Option<&Seen>) -> Vec<String> {
+    let made = given.live.made.get(address).or_else(|| Some(&record.current.as_ref()?.made));
+    if let Some(told) = made.and_then(|made| held::words(made)) {
+        return vec![told];
+    }
     let live = match seen {
         Some(Seen::Found(found)) => Some(&found.outputs),
         _ => None,

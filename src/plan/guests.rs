@@ -48,6 +48,8 @@ impl Included {
             timeout: None,
             deposed: false,
             sweeps: false,
+            forces: false,
+            made: Vec::new(),
         }
     }
 }

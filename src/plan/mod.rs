@@ -3,12 +3,13 @@
 //! Execution chooses nothing; everything it needs is in the steps. What happens to each resource is decided in
 //! `decide`, what goes on under another address in `moves`, in which order in `order`, and what is left alone for the
 //! sake of targets in `scope`. What others have where something is taken away is in `guests`, what has to be put back
-//! before that in `repair`, and what becomes of that which was in a cluster that is gone in `lost`. How a plan is kept in
+//! before that in `repair`, what stands against it in `held`, and what becomes of that which was in a cluster that is gone in `lost`. How a plan is kept in
 //! a file is in `saved`.
 
 mod decide;
 mod given;
 mod guests;
+mod held;
 mod kept;
 pub mod known;
 mod lost;
@@ -28,7 +29,7 @@ use serde_json::Value as Json;
 use crate::address::Address;
 use crate::change::{Action, Change, Reason};
 use crate::graph::{Edge, Graph, Place};
-use crate::live::Live;
+use crate::live::{Child, Live};
 use crate::secret::Mask;
 use crate::shape::Shapes;
 use crate::state::{Open, State};
@@ -62,6 +63,8 @@ pub struct Leave {
     pub include_foreign: bool,
     /// Put nothing back that is broken and needed for a teardown: refuse.
     pub no_repair: bool,
+    /// Take the finalizers off what no controller lets go, once what it made is seen to be gone.
+    pub force_finalizers: bool,
 }
 
 /// What is to be done.
@@ -140,6 +143,13 @@ pub struct Step {
     /// For a delete: nobody looks after it any more; what it made is found by its tags and removed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sweeps: bool,
+    /// For a delete: should no controller let it go, what it made is removed by its tags and its finalizers are taken
+    /// off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forces: bool,
+    /// For a delete: what a controller made of it, as it is recorded. It is seen to be gone, one by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<Child>,
 }
 
 /// What becomes of the recorded object when a step creates another one.
@@ -229,6 +239,16 @@ pub enum Refusal {
         /// Why.
         error: String,
     },
+    /// Something outside of the stack stands against a deletion.
+    #[error("{address}: {title} cannot be deleted: {what}")]
+    Held {
+        /// Which.
+        address: Address,
+        /// Its kind for people.
+        title: &'static str,
+        /// What stands against it, in words.
+        what: String,
+    },
     /// `prevent_destroy`.
     #[error("{address} is protected by prevent_destroy, and this plan would {verb} it")]
     Protected {
@@ -274,16 +294,20 @@ pub fn plan(
     plan_with(graph, state, live, shapes, intent, Leave::default())
 }
 
-/// The clusters, as specs of objects name them, that lose something that others may stand on: there it has to be
-/// looked for.
-pub fn shaken(
-    graph: &Graph,
-    state: &State,
-    live: &Live,
-    shapes: &Shapes,
-    intent: &Intent,
-) -> Vec<(Json, Place)> {
-    let look = |given: &Given<'_>, decided, _| Ok(guests::shaken(given, &decided));
+/// What has to be looked for before a plan can take things away.
+#[derive(Clone, Debug, Default)]
+pub struct Shaken {
+    /// The clusters, as specs of objects name them, that lose something that others may stand on.
+    pub clusters: Vec<(Json, Place)>,
+    /// What goes: something may stand against that.
+    pub going: Vec<Address>,
+}
+
+/// What a plan would take away.
+pub fn shaken(graph: &Graph, state: &State, live: &Live, shapes: &Shapes, intent: &Intent) -> Shaken {
+    let look = |given: &Given<'_>, decided: Decided, _| {
+        Ok(Shaken { clusters: guests::shaken(given, &decided), going: held::going(given, &decided) })
+    };
     // What is refused for other reasons is not carried out.
     decided(graph, state, live, shapes, intent, Leave::default(), look).unwrap_or_default()
 }
@@ -341,7 +365,13 @@ fn within<'a>(scope: &Scope, state: &'a State, moves: &Moves) -> Result<Settled<
 }
 
 fn written(given: &Given<'_>, decided: Decided, moved: Moves) -> Result<Plan, Vec<Refusal>> {
-    let (steps, changes) = order::order(given, &decided)?;
+    let (mut steps, changes) = order::order(given, &decided)?;
+    if given.leave.force_finalizers {
+        for step in steps.iter_mut().filter(|step| step.action == Action::Delete && !step.sweeps) {
+            let shape = given.shapes.get(step.kind.as_str());
+            step.forces = shape.is_some_and(|shape| shape.service == "kubernetes");
+        }
+    }
     let state = given.state;
     Ok(Plan {
         format: crate::state::FORMAT,

@@ -149,6 +149,8 @@ fn add_steps(
                 timeout: if creates { timeouts[0] } else { timeouts[1] },
                 deposed: false,
                 sweeps: false,
+                forces: false,
+                made: Vec::new(),
             },
         );
     }
@@ -181,6 +183,8 @@ fn old_step(
         timeout: None,
         deposed: false,
         sweeps: false,
+        forces: false,
+        made: object.map(|object| object.made.clone()).unwrap_or_default(),
     }
 }
 
@@ -242,6 +246,7 @@ fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>, wish
             End::New(_) => continue,
             End::Repaired(address) => {
                 step.edges.iter().for_each(|edge| before(&End::Repaired(edge.to.clone()), end));
+                decided.deaf.iter().for_each(|webhook| before(&End::Old(webhook.clone()), end));
                 before(end, &End::Old(address.clone()));
                 continue;
             }
@@ -260,8 +265,10 @@ fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>, wish
         // The old one of two outlives the update of what both need.
         let outlives =
             decided.by_address.get(&step.address).is_some_and(|d| d.verb == Verb::ReplaceCreateFirst);
-        for edge in &step.edges {
-            before(&End::Repaired(edge.to.clone()), end);
+        for edge in step.edges.iter().filter(|edge| !decided.deaf.contains(&edge.to)) {
+            if !decided.deaf.contains(&step.address) {
+                before(&End::Repaired(edge.to.clone()), end);
+            }
             before(end, &End::Old(edge.to.clone()));
             if wishes >= Wishes::TurnAway && decided.first.contains(&edge.to) {
                 before(&End::New(edge.to.clone()), end);

@@ -52,6 +52,8 @@ impl Repair {
             timeout: None,
             deposed: false,
             sweeps: false,
+            forces: false,
+            made: Vec::new(),
         }
     }
 
@@ -77,6 +79,7 @@ fn goes(verb: Verb) -> bool {
 pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
     let mut repairs = BTreeMap::new();
     let mut refusals = Vec::new();
+    let mut broken = BTreeSet::new();
     for (address, served) in needed(given, decided) {
         let Some(record) = given.state.records.get(&address) else { continue };
         let Some(repair) = repair(given, decided, &address, record, &served) else { continue };
@@ -94,6 +97,11 @@ pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
             }
             _ => false,
         };
+        // Should it be stuck without it, it is forced later.
+        if mends && given.leave.no_repair && given.leave.force_finalizers {
+            broken.extend(repair.creates.then_some(address));
+            continue;
+        }
         if mends && given.leave.no_repair {
             let title = given.shapes.get(record.kind.as_str()).map_or("resource", |shape| shape.title);
             refusals.push(Refusal::Broken { address, title, served: listed(&served) });
@@ -117,8 +125,34 @@ pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
         }
     }
     decided.refusals.extend(refusals);
+    broken.extend(repairs.iter().filter(|(_, repair)| repair.creates).map(|(address, _)| address.clone()));
+    decided.deaf = deaf(given, decided, &broken);
+    for address in &decided.deaf {
+        if let Some(decision) = decided.by_address.get_mut(address) {
+            decision.notes.push("goes first: nobody answers for it, and it would block writes".to_owned());
+        }
+    }
     lift_protection(given, decided, &mut repairs);
     decided.repairs = repairs;
+}
+
+/// Webhooks that go, of a controller that is broken: until it is put back nobody answers for them, and what they are about
+/// cannot be written; afterwards they would not trust its new certificate.
+fn deaf(given: &Given<'_>, decided: &Decided, broken: &BTreeSet<Address>) -> BTreeSet<Address> {
+    let records = &given.state.records;
+    let of_broken = |record: &Record| {
+        record.edges.iter().any(|edge| {
+            let controller = records.get(&edge.to).filter(|record| kind_of(record) == Some("Deployment"));
+            let mut parts = controller.into_iter().flat_map(|record| &record.edges);
+            controller.is_some() && (broken.contains(&edge.to) || parts.any(|part| broken.contains(&part.to)))
+        })
+    };
+    let goes = decided.by_address.iter().filter(|(_, decision)| decision.verb == Verb::Delete);
+    let webhooks = goes.filter_map(|(address, _)| Some((address, records.get(address)?)));
+    let webhooks = webhooks.filter(|(_, record)| {
+        kind_of(record).is_some_and(|kind| kind.ends_with("WebhookConfiguration")) && of_broken(record)
+    });
+    webhooks.map(|(address, _)| address.clone()).collect()
 }
 
 fn lives_in_what_goes(decided: &Decided, record: &Record) -> bool {
@@ -155,7 +189,8 @@ fn needed(given: &Given<'_>, decided: &Decided) -> BTreeMap<Address, BTreeSet<Ad
 
 /// Whether a controller has to act for it to go: Gateways, routes, and what configures them.
 fn is_served(given: &Given<'_>, record: &Record) -> bool {
-    let leaves = given.shapes.get(record.kind.as_str()).is_some_and(|shape| shape.leaves);
+    let shape = given.shapes.get(record.kind.as_str());
+    let leaves = shape.is_some_and(|shape| shape.leaves && shape.service == "kubernetes");
     leaves
         || matches!(
             kind_of(record),
@@ -188,6 +223,8 @@ fn repair(
         },
         "iam_role" => &["trust", "inline_policies", "managed_policies"],
         "eks_pod_identity" => &["role_arn"],
+        // Nobody schedules pods where somebody took all nodes away.
+        "eks_node_group" if has_no_nodes(given, address) => &["size"],
         "eks_node_group" | "webhook_certificate" | "eks_addon" => &[],
         _ => return None,
     };
@@ -221,6 +258,10 @@ fn told(given: &Given<'_>, decided: &Decided, address: &Address, object: &Object
     let resource = given.graph.resources.get(address);
     let spec = resource.map_or(Value::Null, |resource| decided.resolve(&resource.spec));
     given.revealed(object.applied.clone(), &spec)
+}
+
+fn has_no_nodes(given: &Given<'_>, address: &Address) -> bool {
+    matches!(given.live.found.get(address), Some(Seen::Found(found)) if found.spec["size"]["desired"] == 0)
 }
 
 /// Up to three addresses, and how many more.

@@ -249,6 +249,8 @@ mod tests {
             timeout: Some(std::time::Duration::from_secs(90)),
             deposed: false,
             sweeps: false,
+            forces: false,
+            made: Vec::new(),
         }
     }
 

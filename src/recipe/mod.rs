@@ -4,6 +4,7 @@
 //! it serves. What becomes a resource, and in which order, is in `compose`. A new version is one more small table.
 
 mod crds;
+pub mod finalizers;
 mod iam;
 mod lattice;
 mod lattice_rbac;

@@ -67,7 +67,7 @@ mod tests {
 
     fn object(id: &str) -> Object {
         let (applied, seen, outputs) = (Json::Null, Json::Null, Json::Null);
-        Object { id: id.to_owned(), applied, seen, outputs, finished: true }
+        Object { id: id.to_owned(), applied, seen, outputs, finished: true, made: Vec::new() }
     }
 
     fn checked(change: impl FnOnce(&mut Record)) -> Result<(), Unsound> {

@@ -13,6 +13,7 @@ use super::{Object, Open, Record, State};
 use crate::address::Address;
 use crate::change::Action;
 use crate::graph::{Edge, Place};
+use crate::live::Child;
 
 /// One fact of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +60,13 @@ pub enum Entry {
         address: Address,
         /// As it is now.
         object: Object,
+    },
+    /// What a controller made of it, as it is now.
+    Children {
+        /// Of which resource.
+        address: Address,
+        /// All of it.
+        made: Vec<Child>,
     },
     /// It is gone from the cloud, or no longer looked after.
     Gone {
@@ -157,13 +165,26 @@ pub fn apply(state: &mut State, seq: u64, entry: &Entry) -> Result<(), Illegal> 
                 seen: Json::Null,
                 outputs: Json::Null,
                 finished: false,
+                made: Vec::new(),
             });
         }
         Entry::Done { address, object } => {
             let record = known(state, address).map_err(illegal)?;
+            let before = record.current.take().filter(|before| before.id == object.id);
             record.current = Some(object.clone());
+            if let (Some(before), Some(object)) = (before, &mut record.current)
+                && object.made.is_empty()
+            {
+                object.made = before.made;
+            }
             if let Some(open) = record.open.take() {
                 record.edges = open.edges;
+            }
+        }
+        Entry::Children { address, made } => {
+            let record = known(state, address).map_err(illegal)?;
+            if let Some(object) = &mut record.current {
+                object.made.clone_from(made);
             }
         }
         Entry::Gone { address, deposed } => {

@@ -24,6 +24,7 @@ pub fn entry(mask: &Mask<'_>, entry: &Entry) -> Entry {
         Entry::Traces { .. }
         | Entry::Audited
         | Entry::Made { .. }
+        | Entry::Children { .. }
         | Entry::Moved { .. }
         | Entry::Gone { .. }
         | Entry::Deposed { .. }

@@ -29,6 +29,7 @@ use serde_json::Value as Json;
 use crate::address::Address;
 use crate::change::Action;
 use crate::graph::{Edge, Place};
+use crate::live::Child;
 
 /// The format of state, journal and plan that this program writes.
 pub const FORMAT: u32 = 1;
@@ -96,6 +97,9 @@ pub struct Object {
     pub outputs: Json,
     /// Whether it was ever ready and as wanted.
     pub finished: bool,
+    /// What a controller made of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<Child>,
 }
 
 /// A step that was begun and has no end.

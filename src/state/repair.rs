@@ -137,7 +137,7 @@ mod tests {
 
     fn object(id: &str) -> Object {
         let (applied, seen, outputs) = (json!({}), json!({}), json!({}));
-        Object { id: id.into(), applied, seen, outputs, finished: true }
+        Object { id: id.into(), applied, seen, outputs, finished: true, made: Vec::new() }
     }
 
     fn state() -> State {

@@ -75,6 +75,7 @@ pub fn traces(state: &State) -> BTreeSet<Trace> {
             seen: Json::Null,
             outputs: Json::Null,
             finished: false,
+            made: Vec::new(),
         });
         for object in record.current.iter().chain(&record.deposed).chain(&open) {
             traces.extend(traced(&record.kind, object).map(|what| add(what, &record.place)));

@@ -17,7 +17,7 @@ use stack::state::seal::Seal;
 use stack::state::store::Store;
 use stack::state::trace::Traced;
 
-use crate::support::served::copy;
+use crate::support::world::copy;
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats/v1")
@@ -68,6 +68,14 @@ async fn what_was_traced_in_format_1_loads() {
     let (name, vpc) = ("shop-edge".to_owned(), Some("vpc-1".to_owned()));
     let cluster = Traced::Cluster { name, vpc, issuer };
     assert!(state.traces.iter().any(|trace| trace.what == cluster && trace.place.region == "us-west-2"));
+}
+
+#[tokio::test]
+async fn what_a_controller_made_is_in_a_journal_of_format_1() {
+    let state = state_of("served").await;
+    let gateway = state.records[&address("gateway.web")].current.as_ref().expect("it exists");
+    let sorts: Vec<&str> = gateway.made.iter().map(|child| child.sort.as_str()).collect();
+    assert_eq!(sorts, ["ALB", "security group"]);
 }
 
 #[tokio::test]
@@ -130,6 +138,7 @@ fn name_of(entry: &Entry) -> &'static str {
         Entry::Begun { .. } => "begun",
         Entry::Made { .. } => "made",
         Entry::Done { .. } => "done",
+        Entry::Children { .. } => "children",
         Entry::Gone { .. } => "gone",
         Entry::Failed { .. } => "failed",
         Entry::Deposed { .. } => "deposed",
@@ -144,17 +153,20 @@ fn name_of(entry: &Entry) -> &'static str {
 #[test]
 fn there_is_a_sample_of_every_entry() {
     let all = [
-        "audited", "begun", "deposed", "done", "edges", "failed", "gone", "made", "moved", "outputs", "run",
-        "traces",
+        "audited", "begun", "children", "deposed", "done", "edges", "failed", "gone", "made", "moved",
+        "outputs", "run", "traces",
     ];
     let read = |stack: &str| {
         std::fs::read_to_string(samples().join(stack).join("journal.jsonl")).expect("the sample reads")
     };
-    let text = read("shop") + &read("swept");
+    let text = read("shop") + &read("swept") + &read("served");
     let mut found = BTreeSet::new();
     for line in text.lines() {
         let (_, json) = line.split_once(' ').expect("a line has a sum");
         let mut line: Json = serde_json::from_str(json).expect("is JSON");
+        if line["entry"].is_null() {
+            continue;
+        }
         let entry: Entry = serde_json::from_value(line["entry"].take()).expect("is an entry");
         found.insert(name_of(&entry));
     }

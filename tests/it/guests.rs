@@ -6,7 +6,7 @@ use stack::plan::{Intent, Leave, Plan, Refusal};
 use crate::support::edge::{CLUSTER, edge, raised};
 use crate::support::world::{World, told};
 
-const ALL: Leave = Leave { include_foreign: true, no_repair: false };
+const ALL: Leave = Leave { include_foreign: true, no_repair: false, force_finalizers: false };
 
 fn destroy() -> Intent {
     Intent::Destroy { targets: Vec::new() }

@@ -2,42 +2,10 @@
 
 use stack::change::Reason;
 use stack::graph::Graph;
-use stack::plan::{Intent, Leave, Plan, Refusal};
+use stack::plan::{Leave, Refusal};
 
-use crate::support::edge::{CLUSTER, edge, raised};
+use crate::support::edge::{BALANCER, CLUSTER, GATEWAY_API, LATTICE, destroy, edge, goes, is_there, raised};
 use crate::support::world::World;
-
-const GATEWAY_API: &str = "gateway.networking.k8s.io/v1";
-const LATTICE: [&str; 4] =
-    ["apps/v1", "Deployment", "aws-application-networking-system", "gateway-api-controller"];
-const BALANCER: [&str; 4] = ["apps/v1", "Deployment", "kube-system", "aws-load-balancer-controller"];
-
-fn destroy() -> Intent {
-    Intent::Destroy { targets: Vec::new() }
-}
-
-/// Whether an object is there.
-async fn is_there(world: &World, kind: &str, name: &str) -> bool {
-    let all = world.objects(CLUSTER).await.everywhere(GATEWAY_API, kind).await.expect("it is answered");
-    all.iter().any(|object| object["metadata"]["name"] == name)
-}
-
-/// The addresses that a plan puts back first.
-fn repaired(plan: &Plan) -> Vec<&str> {
-    let is_it = |reason: &Reason| matches!(reason, Reason::Repair { .. });
-    plan.changes.iter().filter(|change| is_it(&change.reason)).map(|change| change.address.as_str()).collect()
-}
-
-/// Destroys the stack and sees that nothing is left.
-async fn goes(world: &mut World, stack: &Graph, expected: &[&str]) {
-    let plan = world.plan(stack, &destroy()).await.expect("there is a plan");
-    assert_eq!(repaired(&plan), expected);
-    let outcome = world.carry_out(&plan).await;
-    assert!(outcome.is_complete(), "{:#?}", outcome.failed);
-    assert!(world.state().is_empty(), "{:#?}", world.state().records.keys());
-    world.rest(3_700).await;
-    assert_eq!(world.inventory(), World::new().inventory());
-}
 
 #[tokio::test(start_paused = true)]
 async fn b62_without_its_controller_a_route_is_stuck_and_a_destroy_puts_it_back() {
@@ -103,6 +71,19 @@ async fn b63_nodes_that_are_gone_come_back_for_the_last_gateway() {
     let eks = world.cloud(stack::cloud::Access::Write).clients(&place).eks;
     eks.delete_nodegroup().cluster_name(CLUSTER).nodegroup_name("default").send().await.expect("it is asked");
     world.rest(1_200).await;
+    goes(&mut world, &stack, &["cluster.edge/nodes.default"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn b63_nodes_that_somebody_scaled_to_nothing_come_back_for_the_last_gateway() {
+    let stack = edge(&[]);
+    let mut world = raised(&stack).await;
+    let place = stack::graph::Place { account: None, region: "us-west-2".into() };
+    let eks = world.cloud(stack::cloud::Access::Write).clients(&place).eks;
+    let none = aws_sdk_eks::types::NodegroupScalingConfig::builder().min_size(0).max_size(3).desired_size(0);
+    let call = eks.update_nodegroup_config().cluster_name(CLUSTER).nodegroup_name("default");
+    call.scaling_config(none.build()).send().await.expect("it is asked");
+    world.rest(600).await;
     goes(&mut world, &stack, &["cluster.edge/nodes.default"]).await;
 }
 

@@ -62,6 +62,8 @@ impl Bars {
                     running.tell(what, *elapsed);
                 }
             }
+            // A line above tells it.
+            Event::StepForced { .. } => {}
             Event::StepDone { step, .. }
             | Event::StepFailed { step, .. }
             | Event::StepSkipped { step, .. } => {

@@ -110,6 +110,9 @@ pub fn event(out: &mut dyn Write, event: &Event, at: Duration) -> io::Result<()>
         Event::StepWaited { step, address, what, elapsed } => json!({
             "type": "step_waited", "step": step, "address": address, "what": what, "elapsed_ms": millis(*elapsed),
         }),
+        Event::StepForced { step, address, what } => json!({
+            "type": "step_forced", "step": step, "address": address, "what": what,
+        }),
         Event::StepDone { step, address, action, took } => json!({
             "type": "step_done", "step": step, "address": address, "action": action, "took_ms": millis(*took),
         }),
@@ -127,6 +130,7 @@ pub fn event(out: &mut dyn Write, event: &Event, at: Duration) -> io::Result<()>
 
 /// The last line of a run.
 pub fn outcome(out: &mut dyn Write, outcome: &Outcome, outputs: &Json, simulated: bool) -> io::Result<()> {
+    let forced = outcome.forced.iter().map(|(address, what)| json!({ "address": address, "what": what }));
     let failed = outcome.failed.iter().map(|(address, error)| json!({ "address": address, "error": error }));
     line(
         out,
@@ -138,6 +142,7 @@ pub fn outcome(out: &mut dyn Write, outcome: &Outcome, outputs: &Json, simulated
             "forgotten": outcome.forgotten,
             "moved": outcome.moved,
             "failed": failed.collect::<Vec<_>>(),
+            "forced": forced.collect::<Vec<_>>(),
             "skipped": outcome.skipped,
             "interrupted": outcome.interrupted,
             "took_ms": millis(outcome.took),

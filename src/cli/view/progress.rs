@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::words::{BOLD, DIM, RED, action_now, action_words, duration, stamp};
+use super::words::{BOLD, DIM, RED, YELLOW, action_now, action_words, duration, stamp};
 use crate::address::Address;
 use crate::change::Action;
 use crate::execute::event::Event;
@@ -72,6 +72,9 @@ impl Lines {
                 };
                 let elapsed = duration(*elapsed);
                 writeln!(out, "{at}   {BOLD}{address}{BOLD:#}  still {now}: {what} ({elapsed}{usual})")
+            }
+            Event::StepForced { address, what, .. } => {
+                writeln!(out, "{at} {YELLOW}!{YELLOW:#} {BOLD}{address}{BOLD:#}  forced: {what}")
             }
             Event::StepDone { step, address, action, took } => {
                 self.running.remove(step);

@@ -31,6 +31,7 @@ pub fn write(
     outputs: &BTreeMap<String, Json>,
 ) -> io::Result<()> {
     write_slowest(out, took.steps)?;
+    write_forced(out, outcome)?;
     write_failed(out, outcome)?;
     let (word, style) = match (outcome.interrupted, outcome.is_complete()) {
         (true, _) => ("Interrupted", YELLOW),
@@ -71,6 +72,17 @@ fn write_slowest(out: &mut dyn Write, steps: &[(Address, Duration)]) -> io::Resu
     writeln!(out, "{DIM}Slowest:{DIM:#}")?;
     for (address, took) in slow.into_iter().take(SLOWEST) {
         writeln!(out, "  {:>7}  {address}", duration(*took))?;
+    }
+    writeln!(out)
+}
+
+fn write_forced(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
+    if outcome.forced.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{YELLOW}Forced:{YELLOW:#}")?;
+    for (address, what) in &outcome.forced {
+        writeln!(out, "  {BOLD}{address}{BOLD:#}  {what}")?;
     }
     writeln!(out)
 }

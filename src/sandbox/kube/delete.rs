@@ -6,6 +6,7 @@ use super::read::{selected, told};
 use super::refusal::{Answer, Refusal};
 use super::request::{Ask, success};
 use super::resource::{definitions, namespaces};
+use super::webhooks;
 use super::write::body;
 use crate::sandbox::world::{Doc, Key, World};
 
@@ -23,6 +24,7 @@ pub(super) fn delete(world: &mut World, ask: &Ask) -> Answer {
         return Err(Refusal::not_found(&ask.resource, &ask.name));
     };
     let options = if ask.body.is_empty() { json!({}) } else { body(ask)? };
+    webhooks::ask(world, ask, &doc, "DELETE")?;
     let metadata = &doc["metadata"];
     for name in ["uid", "resourceVersion"] {
         let wanted = &options["preconditions"][name];

@@ -24,6 +24,7 @@ mod resource;
 mod schema;
 mod select;
 mod watch;
+mod webhooks;
 pub mod workloads;
 mod write;
 

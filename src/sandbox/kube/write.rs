@@ -8,7 +8,7 @@ use super::meta::{self, Manager};
 use super::read::told;
 use super::refusal::{Answer, Cause, Refusal};
 use super::request::Ask;
-use super::{defaults, immutable, resource, schema};
+use super::{defaults, immutable, resource, schema, webhooks};
 use crate::sandbox::world::{Doc, Key, World, merge};
 
 /// Creates an object.
@@ -173,6 +173,8 @@ pub(super) fn settled(ask: &Ask, old: &Doc, mut new: Doc) -> Result<Doc, Refusal
 
 /// Writes an object unless it is a dry run, and tells it.
 pub(super) fn keep(world: &mut World, ask: &Ask, key: &Key, doc: Doc, code: u16) -> Answer {
+    let operation = if world.get(key).is_some() { "UPDATE" } else { "CREATE" };
+    webhooks::ask(world, ask, &doc, operation)?;
     if ask.dry() {
         return Ok((code, told(&ask.resource, &doc)));
     }

@@ -14,6 +14,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::world::copy;
+
 /// The last that a server exports.
 const LAST: &str = "STACK_RELEASES_URL";
 
@@ -47,19 +49,6 @@ pub fn program(folder: &Path) -> Command {
 /// Puts the example stacks into a folder.
 pub fn copy_examples(to: &Path) {
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("stacks"), &to.join("stacks"));
-}
-
-/// Copies a folder with all that is in it.
-pub fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("the folder is made");
-    for entry in std::fs::read_dir(from).expect("the folder reads").flatten() {
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &to);
-        } else {
-            std::fs::copy(&path, &to).expect("is copied");
-        }
-    }
 }
 
 impl Served {

@@ -1,5 +1,6 @@
 //! A stack, its state and a sandbox, in simulated time: what `up` and `destroy` do, without the command line.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use futures::FutureExt;
@@ -57,6 +58,19 @@ impl World {
         std::fs::remove_dir_all(self.folder()).expect("the state is removed");
     }
 
+    /// Another one with the same content and state, which goes its own way from here.
+    pub fn fork(&self) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the state");
+        copy(self.folder.path(), folder.path());
+        Self {
+            sandbox: self.sandbox.fork(),
+            registry: self.registry,
+            events: Vec::new(),
+            secrets: self.secrets.clone(),
+            folder,
+        }
+    }
+
     /// A new way to the cloud, as each run has one.
     pub fn cloud(&self, access: Access) -> Cloud {
         self.cloud_through(self.sandbox.door(), access)
@@ -107,18 +121,24 @@ impl World {
         let objects = self.objects(cluster).await;
         objects.delete(&object, None).await.expect("it is asked for");
         if forced && objects.get(&object).await.expect("it is answered").is_some() {
-            let none = json!({ "metadata": { "finalizers": [] } });
-            let plural = format!("{}s", object.kind.to_lowercase());
-            let path = format!(
-                "/apis/{}/namespaces/{}/{plural}/{}?fieldManager=kubectl",
-                object.api_version, object.namespace, object.name
-            );
-            let request = http::Request::patch(path)
-                .header("content-type", "application/merge-patch+json")
-                .body(none.to_string().into_bytes())
-                .expect("a request");
-            objects.client().request::<serde_json::Value>(request).await.expect("it is patched");
+            let object = [&object.api_version, &object.kind, &object.namespace, &object.name];
+            self.somebody_strips(cluster, object.map(String::as_str)).await.expect("it is patched");
         }
+    }
+
+    /// Takes the finalizers off an object as somebody else does; what is said against it, if that is refused.
+    pub async fn somebody_strips(&self, cluster: &str, object: [&str; 4]) -> Result<(), String> {
+        let [api_version, kind, namespace, name] = object;
+        let none = json!({ "metadata": { "finalizers": [] } });
+        let plural = format!("{}s", kind.to_lowercase());
+        let path = format!("/apis/{api_version}/namespaces/{namespace}/{plural}/{name}?fieldManager=kubectl");
+        let request = http::Request::patch(path)
+            .header("content-type", "application/merge-patch+json")
+            .body(none.to_string().into_bytes())
+            .expect("a request");
+        let objects = self.objects(cluster).await;
+        let answer = objects.client().request::<serde_json::Value>(request).await;
+        answer.map(drop).map_err(|error| error.to_string())
     }
 
     /// Takes something out of the cloud, as if it had never been.
@@ -276,4 +296,17 @@ pub fn told(plan: &Plan) -> Vec<String> {
 /// The addresses of a verb.
 pub fn with(plan: &Plan, verb: Verb) -> Vec<String> {
     plan.changes.iter().filter(|c| c.verb == verb).map(|c| c.address.to_string()).collect()
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("the folder is made");
+    for entry in std::fs::read_dir(from).expect("the folder reads").flatten() {
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            std::fs::copy(&path, &to).expect("is copied");
+        }
+    }
 }

@@ -25,6 +25,7 @@ pub(super) const SORT: Sort = Sort {
         ("ip-permission.to-port", "ipPermissions/toPort"),
         ("ip-permission.protocol", "ipPermissions/ipProtocol"),
         ("ip-permission.group-id", "ipPermissions/groups/groupId"),
+        ("egress.ip-permission.group-id", "ipPermissionsEgress/groups/groupId"),
         ("ip-permission.prefix-list-id", "ipPermissions/prefixListIds/prefixListId"),
     ],
 };

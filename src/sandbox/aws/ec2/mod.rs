@@ -86,6 +86,7 @@ pub const SERVICE: Service = Service {
         operation!("DescribeTags", tags::describe),
         operation!("DescribeVolumes", others::describe_volumes),
         operation!("DescribeVpcAttribute", vpc::describe_attribute),
+        operation!("DescribeVpcEndpointServiceConfigurations", others::describe_services),
         operation!("DescribeVpcEndpoints", others::describe_endpoints),
         operation!("DescribeVpcs", vpc::describe),
         operation!("DetachInternetGateway", gateway::detach),

@@ -213,11 +213,23 @@ pub(super) fn delete(here: &mut Here<'_>, input: &Json) -> Answer {
         }
         _ => {
             here.change(NODE_GROUP, &id, |group| group["status"] = Json::from("DELETING"));
-            here.after(120, NODE_GROUP, &id, Event::Hook(node::GONE.to_owned()));
+            // Nodes are drained first; what a budget does not let go is waited for, and then ended all the same.
+            let wait =
+                if is_held_up(here, group["clusterName"].as_str().unwrap_or_default()) { 1_020 } else { 120 };
+            here.after(wait, NODE_GROUP, &id, Event::Hook(node::GONE.to_owned()));
         }
     }
     let (_, group) = asked(here, input)?;
     Ok(json!({ "nodegroup": group }))
+}
+
+/// Whether a budget of the cluster lets no pod go.
+fn is_held_up(here: &Here<'_>, cluster: &str) -> bool {
+    let budgets = here.list(&format!("kube/{cluster}/policy/poddisruptionbudgets"));
+    budgets.iter().any(|budget| {
+        let status = &budget["status"];
+        status["disruptionsAllowed"] == 0 && status["expectedPods"].as_i64().unwrap_or(0) > 0
+    })
 }
 
 #[cfg(test)]

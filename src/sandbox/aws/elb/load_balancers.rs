@@ -231,6 +231,14 @@ pub fn delete(here: &mut Here<'_>, input: &Json) -> Answer {
             format!("Load balancer '{arn}' cannot be deleted because deletion protection is enabled"),
         ));
     }
+    let offers = |service: &Doc| texts(&service["networkLoadBalancerArnSet"]).contains(&arn);
+    if here.list("ec2/vpc-endpoint-service").iter().any(offers) {
+        let words = "it is currently associated with another service";
+        return Err(Refusal::bad(
+            "ResourceInUse",
+            format!("Load balancer '{arn}' cannot be deleted because {words}"),
+        ));
+    }
     for listener in here.list(LISTENER).iter().filter(|one| one["LoadBalancerArn"] == arn.as_str()) {
         super::listeners::discard(here, text(listener, "ListenerArn"));
     }

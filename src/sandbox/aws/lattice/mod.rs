@@ -74,6 +74,16 @@ const OPERATIONS: &[Operation] = &[
         service::get_association,
     ),
     op(
+        "ListServiceNetworkResourceAssociations",
+        "GET /servicenetworkresourceassociations",
+        network::list_resources,
+    ),
+    op(
+        "ListServiceNetworkVpcEndpointAssociations",
+        "GET /servicenetworkvpcendpointassociations",
+        network::list_endpoints,
+    ),
+    op(
         "ListServiceNetworkServiceAssociations",
         "GET /servicenetworkserviceassociations",
         service::list_associations,

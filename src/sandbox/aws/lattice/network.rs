@@ -4,11 +4,15 @@ use serde_json::{Value as Json, json};
 
 use super::logs::forget_logs;
 use super::thing::{
-    NETWORK, SERVICE_ASSOCIATION, VPC_ASSOCIATION, amend, conflict, created, fresh, invalid, listing, lookup,
-    name, nothing, replayed, text, write,
+    NETWORK, SERVICE_ASSOCIATION, VPC_ASSOCIATION, amend, conflict, created, fresh, id_of, invalid, listing,
+    lookup, name, nothing, replayed, text, write,
 };
 use crate::sandbox::aws::{Answer, Refusal};
 use crate::sandbox::world::{Doc, Here};
+
+/// Associations that are only told of here: nobody makes them by a call.
+const RESOURCES: &str = "lattice/resource-association";
+const ENDPOINTS: &str = "lattice/endpoint-association";
 
 pub(super) fn create(here: &mut Here<'_>, input: &Json) -> Answer {
     if let Some(doc) = replayed(here, &NETWORK, input)? {
@@ -60,9 +64,30 @@ pub(super) fn delete(here: &mut Here<'_>, input: &Json) -> Answer {
     if associated(here, SERVICE_ASSOCIATION.table, id) > 0 {
         return Err(conflict(format!("ServiceNetwork {id} has service(s) associated")));
     }
+    if associated(here, RESOURCES, id) > 0 {
+        return Err(conflict(format!("ServiceNetwork {id} has resource(s) associated")));
+    }
+    if associated(here, ENDPOINTS, id) > 0 {
+        return Err(conflict(format!("ServiceNetwork {id} has endpoint(s) associated")));
+    }
     forget_logs(here, id);
     here.remove(NETWORK.table, id);
     nothing()
+}
+
+pub(super) fn list_resources(here: &mut Here<'_>, input: &Json) -> Answer {
+    of_network(here, RESOURCES, input)
+}
+
+pub(super) fn list_endpoints(here: &mut Here<'_>, input: &Json) -> Answer {
+    of_network(here, ENDPOINTS, input)
+}
+
+fn of_network(here: &Here<'_>, table: &str, input: &Json) -> Answer {
+    let network = id_of(text(input, "serviceNetworkIdentifier"));
+    let mut items = here.list(table);
+    items.retain(|doc| text(doc, "serviceNetworkId") == network);
+    Ok(json!({ "items": items }))
 }
 
 fn counted(here: &Here<'_>, mut doc: Doc) -> Doc {

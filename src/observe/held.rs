@@ -1,0 +1,56 @@
+//! What controllers made of that which is about to go, and what stands against its deletion.
+
+use futures::StreamExt;
+
+use super::AT_ONCE;
+use crate::address::Address;
+use crate::cloud::Cloud;
+use crate::kind::Registry;
+use crate::live::{Child, Effect, Hold, Live};
+use crate::state::State;
+
+/// Looks for it and notes what is found. What cannot be told is noted too.
+pub(super) async fn look(
+    cloud: &Cloud,
+    registry: Registry,
+    state: &State,
+    going: &[Address],
+    live: &mut Live,
+) {
+    let one = |address: Address| async move {
+        let (made, held) = of_one(cloud, registry, state, &address).await.unwrap_or_default();
+        (address, made, held)
+    };
+    let mut all = futures::stream::iter(going.iter().cloned()).map(one).buffer_unordered(AT_ONCE);
+    while let Some((address, made, held)) = all.next().await {
+        if !made.is_empty() {
+            live.made.insert(address.clone(), made);
+        }
+        if !held.is_empty() {
+            live.held.insert(address, held);
+        }
+    }
+}
+
+async fn of_one(
+    cloud: &Cloud,
+    registry: Registry,
+    state: &State,
+    address: &Address,
+) -> Option<(Vec<Child>, Vec<Hold>)> {
+    let record = state.records.get(address)?;
+    let object = record.current.as_ref()?;
+    let kind = registry.get(&record.kind)?;
+    let cx = cloud.cx(&record.place, &state.lineage, address, "");
+    // What is recorded is told where the cloud does not tell.
+    let made = match kind.shape().leaves {
+        true => kind.children(&cx, &object.applied).await.unwrap_or_else(|_| object.made.clone()),
+        false => Vec::new(),
+    };
+    let held = kind.held(&cx, &object.applied, &object.id, &object.outputs).await;
+    let unknown = |error: crate::cloud::CloudError| {
+        let what = format!("whether something stands against it is not known: {error}");
+        vec![Hold { what, of: Vec::new(), effect: Effect::Delays }]
+    };
+    Some((made, held.unwrap_or_else(unknown)))
+}
