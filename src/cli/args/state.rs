@@ -108,7 +108,7 @@ Examples:
         #[command(flatten)]
         of: OfStack,
     },
-    /// Encrypt the state anew, with its history, as `encryption` under [state] says now
+    /// Encrypt the state anew, with its history, as `encryption` under `[state]` says now
     ///
     /// After a change of the passphrase or the recipients. Without `encryption` in the stack file the state is kept
     /// plain from then on. Copies that were made before stay as they are.
