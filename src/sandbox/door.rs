@@ -1,6 +1,6 @@
 //! The door in process: an HTTP request is handled at one instant of the clock, after the wire's delay.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -45,23 +45,27 @@ impl Sandbox {
     /// answer.
     pub fn hold_up(&self, request: Request<Bytes>, millis: i64) {
         let at = self.clock.cloud_millis() + millis;
-        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
-        late.push((at, request));
-        late.sort_by_key(|(at, _)| *at);
+        let waiting = &mut self.late().waiting;
+        waiting.push((at, request));
+        waiting.sort_by_key(|(at, _)| *at);
     }
 
-    fn let_late_ones_in(&self) {
+    /// Carries out what was held up and has arrived by now, each at its instant. Any answer does that first.
+    pub fn let_late_ones_in(&self) {
         let now = self.clock.cloud_millis();
-        loop {
-            let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
-            if late.first().is_none_or(|(at, _)| *at > now) {
-                return;
-            }
-            let (_, request) = late.remove(0);
-            drop(late);
+        while let Some(request) = self.next_late(now) {
             // Nobody waits for the answer any more.
             drop(self.answer_now(&request));
         }
+        self.late().instant = None;
+    }
+
+    /// The next of those that have arrived by now. It is handled at the instant at which it did.
+    fn next_late(&self, now: i64) -> Option<Request<Bytes>> {
+        let mut late = self.late();
+        let (at, _) = late.waiting.first().filter(|(at, _)| *at <= now)?;
+        late.instant = Some(*at);
+        Some(late.waiting.remove(0).1)
     }
 
     /// Answers a request, or loses it: to a cluster, for a release, or to AWS.

@@ -26,8 +26,14 @@ pub use world::{Doc, Here, Key, World};
 use crate::clock::Clock;
 use log::Log;
 
-/// Requests that are held up on the way in, and until when.
-type Late = Vec<(i64, http::Request<bytes::Bytes>)>;
+/// Requests that are held up on the way in.
+#[derive(Default)]
+struct Late {
+    /// Each with the instant at which it arrives, in that order.
+    waiting: Vec<(i64, http::Request<bytes::Bytes>)>,
+    /// The instant of the one that is handled just now: nobody may have looked for long since.
+    instant: Option<i64>,
+}
 
 /// A running cloud. Clones share their content.
 #[derive(Clone)]
@@ -85,6 +91,10 @@ impl Sandbox {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn late(&self) -> MutexGuard<'_, Late> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Another cloud with the same content, which goes its own way from here.
     pub fn fork(&self) -> Self {
         let world = self.world().clone();
@@ -93,9 +103,10 @@ impl Sandbox {
 
     /// The content, with everything done that is due by now.
     pub fn world(&self) -> MutexGuard<'_, World> {
+        let instant = self.late().instant;
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.set_wall(self.clock.millis());
-        world.advance(self.clock.cloud_millis());
+        world.advance(instant.unwrap_or_else(|| self.clock.cloud_millis()));
         world
     }
 

@@ -11,7 +11,7 @@ use stack::stack::{Variables, read};
 use crate::support::world::{World, told, up, with};
 
 /// An example stack with some of its text replaced; every replaced text must be there.
-fn edited(name: &str, edits: &[(&str, &str)]) -> Graph {
+pub fn edited(name: &str, edits: &[(&str, &str)]) -> Graph {
     let stacks = Path::new(env!("CARGO_MANIFEST_DIR")).join("stacks");
     let mut text = std::fs::read_to_string(stacks.join(name)).expect("the example reads");
     for (old, new) in edits {

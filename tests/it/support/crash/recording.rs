@@ -29,6 +29,20 @@ pub struct Moment {
     pub flying: Vec<Request<Bytes>>,
 }
 
+/// Which moments are kept: each world of a big stack is big.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// One of so many.
+    pub every: usize,
+    /// The first of them.
+    pub from: usize,
+}
+
+impl Sample {
+    /// Each moment.
+    pub const ALL: Self = Self { every: 1, from: 0 };
+}
+
 /// A run as it happened.
 #[derive(Default)]
 pub struct Recording {
@@ -50,11 +64,14 @@ struct Tape {
     recording: Recording,
     flying: BTreeMap<u64, Request<Bytes>>,
     sent: u64,
+    sample: Sample,
+    /// Moments so far, those that are not kept too.
+    moments: usize,
 }
 
 impl Recorder {
     /// Begins, before the run does. `folder` is that of its state.
-    pub fn new(sandbox: &Sandbox, folder: &Path) -> Self {
+    pub fn new(sandbox: &Sandbox, folder: &Path, sample: Sample) -> Self {
         let snapshot = std::fs::read(folder.join("state.json")).ok();
         let path = folder.join("journal.jsonl");
         // What was whole before stays whole: this run is not killed in it.
@@ -62,7 +79,7 @@ impl Recorder {
         journal.truncate(journal.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
         let recording = Recording { snapshot, journal, ..Recording::default() };
         let (sandbox, flying) = (sandbox.clone(), BTreeMap::new());
-        Self(Arc::new(Mutex::new(Tape { sandbox, path, recording, flying, sent: 0 })))
+        Self(Arc::new(Mutex::new(Tape { sandbox, path, recording, flying, sent: 0, sample, moments: 0 })))
     }
 
     fn with<T>(&self, what: impl FnOnce(&mut Tape) -> T) -> T {
@@ -135,6 +152,10 @@ impl Tape {
         let ends = more.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
         let lines = (known, ends.map(|(at, _)| known + at + 1).collect());
         self.recording.journal.extend_from_slice(more);
+        self.moments += 1;
+        if self.moments % self.sample.every != self.sample.from {
+            return;
+        }
         let (call, cloud) = match call {
             Some((call, before)) => (Some(call), before),
             None => (None, self.sandbox.world().clone()),

@@ -68,6 +68,16 @@ pub async fn recovered(world: &mut World, graph: &Graph, intent: &Intent) -> Res
     world.state().check().map_err(|unsound| unsound.to_string())
 }
 
+/// Nothing that is recorded waits for another run.
+pub fn at_rest(world: &World) -> Result<(), Fault> {
+    let state = world.state();
+    let waits = state.records.iter().find(|(_, record)| {
+        let finished = record.current.as_ref().is_some_and(|object| object.finished);
+        !finished || record.open.is_some() || !record.deposed.is_empty()
+    });
+    waits.map_or(Ok(()), |(address, record)| Err(format!("{address} is not at rest: {record:#?}")))
+}
+
 /// Nothing is left to do.
 pub async fn settled(world: &World, graph: &Graph, intent: &Intent) -> Result<(), Fault> {
     let plan = world.plan(graph, intent).await.map_err(|refusals| format!("then refused: {refusals:#?}"))?;
