@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use crate::shop::edited;
-use crate::support::crash::campaign::{Campaign, Then};
+use crate::support::crash::campaign::{Campaign, Then, tell};
 use crate::support::crash::recording::Sample;
 
 macro_rules! campaign {
@@ -34,6 +34,13 @@ static SHOP: LazyLock<Campaign> = LazyLock::new(|| {
 macro_rules! parts {
     ($($name:ident $campaign:ident $then:ident $part:literal/$parts:literal)*) => {
         $(#[test] fn $name() { $campaign.try_all(Then::$then, $part, $parts); })*
+
+        #[test]
+        fn b32_the_points_are_at_least_three_thousand() {
+            let points: usize = [$($campaign.points_in($part, $parts).len()),*].iter().sum();
+            tell(&format!("crash: {points} points are tried in all"));
+            assert!(points >= 3_000, "{points}");
+        }
     };
 }
 

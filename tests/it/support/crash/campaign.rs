@@ -113,6 +113,11 @@ impl Campaign {
         })
     }
 
+    /// One of so many parts of all points.
+    pub fn points_in(&self, part: usize, parts: usize) -> Vec<Point> {
+        self.points().into_iter().skip(part).step_by(parts).collect()
+    }
+
     fn points(&self) -> Vec<Point> {
         let of = |(leg, recorded): (usize, &Leg)| {
             let points = points_of(&recorded.recording).into_iter();
@@ -125,7 +130,7 @@ impl Campaign {
     #[track_caller]
     pub fn try_all(&self, then: Then, part: usize, parts: usize) {
         let mut wrong: Vec<Fault> = Vec::new();
-        let points: Vec<Point> = self.points().into_iter().skip(part).step_by(parts).collect();
+        let points = self.points_in(part, parts);
         let watch = stack::clock::Stopwatch::start();
         for (number, point) in points.iter().enumerate() {
             if let Err(fault) = simulated(self.one(*point, then, number)) {
@@ -254,7 +259,7 @@ fn complete(world: &World, graph: &Graph) -> Result<(), Fault> {
 }
 
 /// Says it though tests that pass are not heard.
-fn tell(what: &str) {
+pub fn tell(what: &str) {
     // Who does not listen is not told.
     let _ = writeln!(std::io::stderr(), "{what}");
 }
