@@ -450,7 +450,18 @@ async fn delete(work: &Work<'_>) -> CloudResult<()> {
             Err(error) => return Err(error),
         }
     }
-    sweep(work, outputs.as_ref()).await
+    sweep(work, outputs.as_ref()).await?;
+    outlast(work).await
+}
+
+/// Waits until a delete that an earlier run sent has arrived: what has only a name is deleted by its name, and what is
+/// made next has the same one.
+async fn outlast(work: &Work<'_>) -> CloudResult<()> {
+    let sent = work.step.resume.as_ref().is_some_and(|open| open.action == Action::Delete);
+    while sent && work.kind.shape().recovery == Recovery::Name && !work.may_not_arrive() {
+        work.wait_for_late("the delete that an earlier run sent to arrive").await?;
+    }
+    Ok(())
 }
 
 /// What may be done about an object that its finalizers hold.

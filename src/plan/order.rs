@@ -99,6 +99,11 @@ fn add_steps(
         let mut step = old_step(address, record, record.current.as_ref(), action, decision);
         (step.id, step.deposed) = (decision.id.clone(), deposed);
         step.sweeps = decided.sweeps.contains(address);
+        // A delete that an earlier run sent may arrive after what is made anew under the same name.
+        if decision.verb == Verb::Replace {
+            let sent = record.open.as_ref().filter(|open| open.action == Action::Delete);
+            step.resume = step.resume.or_else(|| sent.cloned());
+        }
         step.timeout = given.graph.resources.get(address).and_then(|resource| resource.lifecycle.timeouts[2]);
         steps.insert(End::Old(address.clone()), step);
     }
