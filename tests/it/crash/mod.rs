@@ -64,7 +64,7 @@ parts! {
     b32_a_network_killed_twice_2 NETWORK AgainAndAgain 1/2
     b32_a_cluster_killed_twice CLUSTER AgainAndAgain 0/1
     b32_a_mesh_killed_twice MESH AgainAndAgain 17/19
-    b32_the_shop_killed_twice SHOP AgainAndAgain 35/47
+    b32_the_shop_killed_twice SHOP AgainAndAgain 24/47
 }
 
 #[test]
