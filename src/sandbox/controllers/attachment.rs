@@ -2,9 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::cluster::{
-    Cluster, GRANT, NAMESPACE, SERVICE, Sort, list, name, namespace, route_kind, selects, text,
-};
+use super::cluster::{Cluster, GRANT, NAMESPACE, SERVICE, Sort, list, namespace, route_kind, selects, text};
 use crate::sandbox::world::Doc;
 
 /// One parent reference of a route that names a Gateway.
@@ -220,11 +218,6 @@ pub(super) fn service_port(service: &Doc, backend: &Json) -> Option<Json> {
         port["targetPort"] = json!(port["port"]);
     }
     Some(port)
-}
-
-/// The name of an object and where it is, for messages.
-pub(super) fn called(object: &Doc) -> String {
-    format!("{}/{}", namespace(object), name(object))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::sandbox::world::{Doc, Event, Here, Key, World};
 pub(super) struct Sort(pub &'static str, pub &'static str);
 
 const GATEWAY_API: &str = "gateway.networking.k8s.io";
+const NETWORKING: &str = "networking.k8s.io";
 pub(super) const CLASS: Sort = Sort(GATEWAY_API, "gatewayclasses");
 pub(super) const GATEWAY: Sort = Sort(GATEWAY_API, "gateways");
 pub(super) const HTTP_ROUTE: Sort = Sort(GATEWAY_API, "httproutes");
@@ -27,6 +28,9 @@ pub(super) const DEPLOYMENT: Sort = Sort("apps", "deployments");
 pub(super) const EVENT: Sort = Sort("core", "events");
 pub(super) const SERVICE: Sort = Sort("core", "services");
 pub(super) const SERVICE_ACCOUNT: Sort = Sort("core", "serviceaccounts");
+pub(super) const INGRESS: Sort = Sort(NETWORKING, "ingresses");
+pub(super) const INGRESS_CLASS: Sort = Sort(NETWORKING, "ingressclasses");
+pub(super) const CLASS_PARAMS: Sort = Sort("elbv2.k8s.aws", "ingressclassparams");
 pub(super) const NAMESPACE: Sort = Sort("core", "namespaces");
 pub(super) const NODE: Sort = Sort("core", "nodes");
 pub(super) const POD: Sort = Sort("core", "pods");

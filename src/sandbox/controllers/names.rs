@@ -4,8 +4,13 @@ use sha2::{Digest, Sha256};
 
 /// What the load balancer controller calls things: `k8s-`, eight characters of namespace and name without all but
 /// letters and digits, ten hexadecimal digits of a hash.
-fn hashed(namespace: &str, name: &str, hash: &[&str]) -> String {
+pub(super) fn hashed(namespace: &str, name: &str, hash: &[&str]) -> String {
     format!("k8s-{}-{}-{}", plain(namespace, 8), plain(name, 8), digest(hash))
+}
+
+/// What it calls things of a group of Ingresses that has a name of its own.
+pub(super) fn of_group(group: &str, hash: &[&str]) -> String {
+    format!("k8s-{}-{}", plain(group, 17), digest(hash))
 }
 
 /// The first `most` letters and digits.
@@ -123,6 +128,14 @@ mod tests {
             "k8s-eksgatew-shop-3676f340a8"
         );
         assert_eq!(backend_group("apps-a"), "k8s-traffic-appsa-e5d8d4eb6f");
+        assert_eq!(
+            load_balancer("edge", "team-a", "web", "team-a/web", "internal"),
+            "k8s-teama-web-eef211a688"
+        );
+        assert_eq!(
+            of_group("the-whole-storefront", &["edge", "the-whole-storefront", "internal"]),
+            "k8s-thewholestorefron-89bd637b75"
+        );
         let group = GroupName {
             cluster: "edge",
             gateway: ("eks-gateway-demo", "shop"),

@@ -80,7 +80,7 @@ pub(super) fn follow(world: &mut World, resource: &Resource, key: &Key) {
 /// Fills in what has a default of its own.
 pub(super) fn fill(resource: &Resource, doc: &mut Doc) {
     match resource.kind.as_str() {
-        "Service" => service(&mut doc["spec"]),
+        "Service" => service(doc),
         "Deployment" => {
             let spec = &mut doc["spec"];
             set(spec, "replicas", 1);
@@ -127,17 +127,38 @@ pub(super) fn fill(resource: &Resource, doc: &mut Doc) {
     }
 }
 
-fn service(spec: &mut Json) {
+fn service(doc: &mut Doc) {
+    let called = format!("{}/{}", doc["metadata"]["namespace"], doc["metadata"]["name"]);
+    let spec = &mut doc["spec"];
     set(spec, "type", "ClusterIP");
     set(spec, "sessionAffinity", "None");
     set(spec, "internalTrafficPolicy", "Cluster");
     set(spec, "ipFamilies", json!(["IPv4"]));
     set(spec, "ipFamilyPolicy", "SingleStack");
+    let balanced = spec["type"] == "LoadBalancer";
+    if balanced {
+        set(spec, "allocateLoadBalancerNodePorts", true);
+    }
+    let opens_nodes = spec["type"] == "NodePort" || balanced;
+    if opens_nodes {
+        set(spec, "externalTrafficPolicy", "Cluster");
+    }
+    let opens_nodes = opens_nodes && spec["allocateLoadBalancerNodePorts"] != false;
     for port in items(spec, "ports") {
         set(port, "protocol", "TCP");
         let same = port["port"].clone();
         set(port, "targetPort", same);
+        if opens_nodes {
+            let number = node_port(&called, port);
+            set(port, "nodePort", number);
+        }
     }
+}
+
+/// A port of the nodes for a port of a Service, from the range that is for them: always the same one.
+fn node_port(service: &str, port: &Json) -> i64 {
+    let of = format!("{service}:{}/{}", port["port"], port["protocol"]);
+    30_000 + of.bytes().fold(0, |sum: i64, byte| (sum * 31 + i64::from(byte)) % 2_768)
 }
 
 fn template(template: &mut Json) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::super::cluster::{BINDING, Cluster, deleting, list, name, namespace, text};
+use super::super::cluster::{BINDING, Cluster, deleting, list, name, namespace, selects, text};
 use super::super::process::Process;
 use super::model::{Listener, Model, Targets};
 use super::rules::Draft;
@@ -17,13 +17,14 @@ pub(super) fn deploy(
     cluster: &mut Cluster<'_>,
     process: &Process,
     stack: &Stack,
+    users: &[String],
     model: &Model,
 ) -> Result<Doc, Refusal> {
     let mut groups = model.groups.clone();
     if groups.is_empty() && !model.ingress.is_empty() {
         groups.push(security::frontend(cluster, stack, model));
     }
-    let shared = model.shared_group.then(|| security::backend(cluster, process, stack));
+    let shared = model.shared_group.then(|| security::backend(cluster, process, stack, users));
     groups.extend(shared.clone());
     let mut arns = Vec::new();
     for targets in &model.targets {
@@ -49,12 +50,8 @@ pub(super) fn owned(cluster: &Cluster<'_>, stack: &Stack, table: &str) -> Vec<Do
 
 /// The bindings that are labelled as those of a stack.
 pub(super) fn bindings(cluster: &Cluster<'_>, stack: &Stack) -> Vec<Doc> {
-    let (space, called) =
-        (format!("{}/stack-namespace", stack.prefix()), format!("{}/stack-name", stack.prefix()));
-    let own = |object: &Doc| {
-        let labels = &object["metadata"]["labels"];
-        labels[&space] == stack.namespace.as_str() && labels[&called] == stack.name.as_str()
-    };
+    let wanted = stack.labels();
+    let own = |object: &Doc| selects(&wanted, &object["metadata"]["labels"]);
     cluster.objects(BINDING).into_iter().filter(own).collect()
 }
 
@@ -397,14 +394,10 @@ fn binding(cluster: &mut Cluster<'_>, stack: &Stack, targets: &Targets, arn: &st
         Some(there) if deleting(&there) => {}
         Some(there) => drop(cluster.change(BINDING, &there, |object| object["spec"] = spec)),
         None => {
-            let prefix = stack.prefix();
-            let mut labels = json!({});
-            labels[format!("{prefix}/stack-namespace")] = json!(stack.namespace);
-            labels[format!("{prefix}/stack-name")] = json!(stack.name);
             let object = json!({
                 "apiVersion": "elbv2.k8s.aws/v1beta1",
                 "kind": "TargetGroupBinding",
-                "metadata": { "name": targets.name, "namespace": home, "labels": labels },
+                "metadata": { "name": targets.name, "namespace": home, "labels": stack.labels() },
                 "spec": spec,
             });
             cluster.create(BINDING, object);

@@ -1,23 +1,29 @@
-//! The AWS Load Balancer Controller: a load balancer for each Gateway of its two classes.
+//! The AWS Load Balancer Controller: a load balancer for each Gateway of its two classes, each group of Ingresses, and
+//! each Service that asks for one.
 //!
-//! Here is the order of a pass. What a Gateway becomes is in `model`, how that is brought about in `deploy` and `security`, how it
+//! Here is the order of a pass, and what is done about Gateways; Ingresses and Services are in `ingresses` and
+//! `services`. What a Gateway becomes is in `model`, what an Ingress becomes in `ingress_model`, how that is brought about in `deploy` and `security`, how it
 //! is taken away in `teardown`, what is told about it in `status`.
 
+mod annotations;
 mod config;
 mod deploy;
+mod ingress_model;
+mod ingresses;
 mod model;
 mod rules;
 mod security;
+mod services;
 mod stack;
 mod status;
 mod subnets;
 mod teardown;
 
 use super::Wake;
-use super::attachment::{attachments, called};
+use super::attachment::attachments;
 use super::cluster::{
     CLASS, Cluster, GATEWAY, GRPC_ROUTE, HTTP_ROUTE, Sort, TCP_ROUTE, TLS_ROUTE, UDP_ROUTE, annotation,
-    deleting, held, name, namespace, text,
+    deleting, held, name, text,
 };
 use super::process::{Controller, Process, alive, detected};
 use crate::sandbox::world::Doc;
@@ -36,6 +42,8 @@ pub(super) const CONTROLLER: Controller = Controller {
 const PROVISIONING: i64 = 120_000;
 /// How long until it tries again what failed.
 const RETRY: i64 = 15_000;
+/// The CRD without which nothing can be bound to a target group.
+const BINDINGS: &[&str] = &["targetgroupbindings.elbv2.k8s.aws"];
 const CLASS_FINALIZER: &str = "gateway.k8s.aws/gatewayclass";
 
 /// What either half of the controller serves.
@@ -95,6 +103,10 @@ pub(super) fn pass(cluster: &mut Cluster<'_>, wake: &mut Wake) {
             reconcile_gateway(cluster, &process, &options, half, &gateway, wake);
         }
     }
+    if detected(&cluster.here, &process, BINDINGS) {
+        ingresses::pass(cluster, &process, &options, wake);
+        services::pass(cluster, &process, &options, wake);
+    }
     security::bind_targets(cluster);
     config::release(cluster);
 }
@@ -144,9 +156,17 @@ fn reconcile_gateway(
             return;
         }
     };
+    let users = [security::user(GATEWAY, gateway)];
     if deleting(gateway) {
         if held(gateway, half.name) {
-            match teardown::teardown(cluster, process, &stack, gateway, &merged) {
+            let torn = match teardown::is_protected(&merged) {
+                true => Err(format!(
+                    "Unable to delete gateway {} because deletion protection is enabled.",
+                    stack.id()
+                )),
+                false => teardown::teardown(cluster, process, &stack, &users),
+            };
+            match torn {
                 Ok(()) => cluster.release(GATEWAY, gateway, half.name),
                 Err(why) => {
                     if !why.is_empty() {
@@ -172,7 +192,7 @@ fn reconcile_gateway(
         }
     };
     let Some(gateway) = cluster.hold(GATEWAY, gateway, half.name) else { return };
-    match deploy::deploy(cluster, process, &stack, &model) {
+    match deploy::deploy(cluster, process, &stack, &users, &model) {
         Ok(balancer) => {
             if balancer["State"]["Code"] != "active" {
                 wake.within(PROVISIONING);
@@ -184,10 +204,4 @@ fn reconcile_gateway(
             wake.within(RETRY);
         }
     }
-}
-
-/// Namespace and name, as stacks are tagged.
-fn stack_id(gateway: &Doc) -> String {
-    debug_assert!(!namespace(gateway).is_empty());
-    called(gateway)
 }

@@ -1,4 +1,5 @@
-//! What a Gateway, its routes and its configuration ask for in AWS, before anything is done about it.
+//! What a Gateway, its routes and its configuration ask for in AWS, before anything is done about it; and what is the
+//! same for Ingresses and Services.
 
 use serde_json::{Value as Json, json};
 
@@ -6,10 +7,10 @@ use super::super::attachment::{Attachment, covers, service, service_port};
 use super::super::cluster::{Cluster, RULE_CONFIG, list, name, namespace, route_kind, text};
 use super::super::names::{self, GroupName};
 use super::stack::{Options, Stack};
-use super::{config, rules, stack_id, subnets};
+use super::{config, rules, subnets};
 use crate::sandbox::world::Doc;
 
-/// Everything of one Gateway. Actions name target groups by their place in the stack instead of an ARN.
+/// Everything of one load balancer. Actions name target groups by their place in the stack instead of an ARN.
 pub(super) struct Model {
     pub name: String,
     pub scheme: String,
@@ -67,25 +68,11 @@ pub(super) fn build(
     merged: &Json,
     attached: &[Attachment],
 ) -> Result<Model, String> {
-    let scheme = merged["scheme"].as_str().unwrap_or(&options.scheme).to_owned();
-    let default_name =
-        || names::load_balancer(&stack.cluster, &stack.namespace, &stack.name, &stack.uid, &scheme);
-    let groups: Vec<String> =
-        list(&merged["securityGroups"]).iter().filter_map(|one| one.as_str().map(str::to_owned)).collect();
-    let none = stack.network && merged["disableSecurityGroup"] == true;
-    let mut model = Model {
-        name: merged["loadBalancerName"].as_str().map_or_else(default_name, str::to_owned),
-        address_type: merged["ipAddressType"].as_str().unwrap_or("ipv4").to_owned(),
-        subnets: subnets::choose(cluster, &stack.cluster, merged, &scheme, stack.network)?,
-        shared_group: !none && (groups.is_empty() || merged["manageBackendSecurityGroupRules"] == true),
-        groups,
-        ingress: if none { Vec::new() } else { ingress(gateway, merged) },
-        attributes: merged["loadBalancerAttributes"].clone(),
-        tags: merged["tags"].clone(),
-        listeners: Vec::new(),
-        targets: Vec::new(),
-        scheme,
-    };
+    let ports = list(&gateway["spec"]["listeners"]).iter().map(|listener| {
+        let protocol = if listener["protocol"] == "UDP" { "udp" } else { "tcp" };
+        (protocol, listener["port"].as_i64().unwrap_or_default())
+    });
+    let mut model = Model::bare(cluster, stack, options, merged, ports)?;
     let all = list(&gateway["spec"]["listeners"]);
     for asked in all {
         if model.listeners.iter().any(|other| asked["port"] == other.port) {
@@ -101,15 +88,57 @@ pub(super) fn build(
     Ok(model)
 }
 
-fn ingress(gateway: &Doc, merged: &Json) -> Vec<(&'static str, i64, String)> {
+impl Model {
+    /// A load balancer that lets in what comes to these ports, without listeners.
+    pub fn bare(
+        cluster: &Cluster<'_>,
+        stack: &Stack,
+        options: &Options,
+        merged: &Json,
+        ports: impl Iterator<Item = (&'static str, i64)>,
+    ) -> Result<Self, String> {
+        let scheme = merged["scheme"].as_str().unwrap_or(&options.scheme).to_owned();
+        let groups: Vec<String> = list(&merged["securityGroups"])
+            .iter()
+            .filter_map(|one| one.as_str().map(str::to_owned))
+            .collect();
+        let none = stack.network && merged["disableSecurityGroup"] == true;
+        Ok(Self {
+            name: merged["loadBalancerName"]
+                .as_str()
+                .map_or_else(|| stack.balancer_name(&scheme), str::to_owned),
+            address_type: merged["ipAddressType"].as_str().unwrap_or("ipv4").to_owned(),
+            subnets: subnets::choose(cluster, &stack.cluster, merged, &scheme, stack.network)?,
+            shared_group: !none && (groups.is_empty() || merged["manageBackendSecurityGroupRules"] == true),
+            groups,
+            ingress: if none { Vec::new() } else { openings(ports, merged) },
+            attributes: merged["loadBalancerAttributes"].clone(),
+            tags: merged["tags"].clone(),
+            listeners: Vec::new(),
+            targets: Vec::new(),
+            scheme,
+        })
+    }
+
+    /// Adds a target group, unless it is there.
+    pub fn add(&mut self, targets: Targets) {
+        if !self.targets.iter().any(|other| other.resource == targets.resource) {
+            self.targets.push(targets);
+        }
+    }
+}
+
+/// Who may come in to these ports.
+fn openings(
+    ports: impl Iterator<Item = (&'static str, i64)>,
+    merged: &Json,
+) -> Vec<(&'static str, i64, String)> {
     let given: Vec<String> =
         list(&merged["sourceRanges"]).iter().filter_map(|one| one.as_str().map(str::to_owned)).collect();
     let ranges = if given.is_empty() { vec!["0.0.0.0/0".to_owned(), "::/0".to_owned()] } else { given };
     let dual = text(merged, "ipAddressType").starts_with("dualstack");
     let mut all = Vec::new();
-    for listener in list(&gateway["spec"]["listeners"]) {
-        let protocol = if listener["protocol"] == "UDP" { "udp" } else { "tcp" };
-        let port = listener["port"].as_i64().unwrap_or_default();
+    for (protocol, port) in ports {
         let open = ranges.iter().filter(|range| dual || !range.contains(':'));
         all.extend(open.map(|range| (protocol, port, range.clone())));
     }
@@ -233,15 +262,8 @@ impl Scope<'_, '_> {
         let kind = route_kind(one.sort);
         let props = config::group(self.cluster, self.merged, namespace(self.gateway), service, route);
         let target_type = props["targetType"].as_str().unwrap_or(&self.options.target_type).to_owned();
+        let (target_port, number) = target_port(&target_type, &port)?;
         let instance = target_type == "instance";
-        let target_port = if instance { port["nodePort"].clone() } else { port["targetPort"].clone() };
-        let number = match &target_port {
-            Json::String(_) => 1,
-            other => other.as_i64().unwrap_or_default(),
-        };
-        if number == 0 {
-            return Err("TargetGroup port is empty. When using Instance targets, your service must be of type 'NodePort' or 'LoadBalancer'".to_owned());
-        }
         let inferred = match kind {
             "TCPRoute" => "TCP",
             "UDPRoute" => "UDP",
@@ -272,7 +294,7 @@ impl Scope<'_, '_> {
         };
         let resource = format!(
             "{}:{}-{}:{kind}-{}-{}:{identifier}",
-            stack_id(self.gateway),
+            self.stack.id(),
             namespace(route),
             name(route),
             namespace(service),
@@ -311,24 +333,46 @@ impl Scope<'_, '_> {
         if hosts.is_empty() {
             hosts.extend(hanging.iter().flat_map(|(_, hosts)| hosts.iter().cloned()));
         }
-        let issued = self.cluster.here.list("acm/certificate");
-        for host in &hosts {
-            let fits = |doc: &&Doc| {
-                let more = list(&doc["SubjectAlternativeNames"]).iter().filter_map(Json::as_str);
-                doc["Status"] == "ISSUED"
-                    && std::iter::once(text(doc, "DomainName")).chain(more).any(|name| covers(name, host))
-            };
-            let found = issued.iter().find(fits).ok_or(format!("no certificate found for host: {host}"))?;
-            let arn = text(found, "CertificateArn").to_owned();
-            if !all.contains(&arn) {
-                all.push(arn);
-            }
+        let found = discovered(self.cluster, &hosts)?;
+        if found.is_empty() { Err("no certificate found for listener".to_owned()) } else { Ok(found) }
+    }
+}
+
+/// The certificates that ACM has issued for hostnames.
+pub(super) fn discovered(cluster: &Cluster<'_>, hosts: &[String]) -> Result<Vec<String>, String> {
+    let issued = cluster.here.list("acm/certificate");
+    let mut all: Vec<String> = Vec::new();
+    for host in hosts {
+        let fits = |doc: &&Doc| {
+            let more = list(&doc["SubjectAlternativeNames"]).iter().filter_map(Json::as_str);
+            doc["Status"] == "ISSUED"
+                && std::iter::once(text(doc, "DomainName")).chain(more).any(|name| covers(name, host))
+        };
+        let found = issued.iter().find(fits).ok_or(format!("no certificate found for host: {host}"))?;
+        let arn = text(found, "CertificateArn").to_owned();
+        if !all.contains(&arn) {
+            all.push(arn);
         }
-        if all.is_empty() { Err("no certificate found for listener".to_owned()) } else { Ok(all) }
+    }
+    Ok(all)
+}
+
+/// What targets of a type listen on behind a port of a Service, and that as a number.
+pub(super) fn target_port(target_type: &str, port: &Json) -> Result<(Json, i64), String> {
+    let instance = target_type == "instance";
+    let target = if instance { port["nodePort"].clone() } else { port["targetPort"].clone() };
+    let number = match &target {
+        Json::String(_) => 1,
+        other => other.as_i64().unwrap_or_default(),
+    };
+    match (number, instance) {
+        (0, true) => Err("TargetGroup port is empty. When using Instance targets, your service must be of type 'NodePort' or 'LoadBalancer'".to_owned()),
+        (0, false) => Err("TargetGroup port is empty. Are you using the correct service type?".to_owned()),
+        _ => Ok((target, number)),
     }
 }
 
 /// A port as a text, be it a number or a name.
-fn plain(port: &Json) -> String {
+pub(super) fn plain(port: &Json) -> String {
     port.as_str().map_or_else(|| port.to_string(), str::to_owned)
 }

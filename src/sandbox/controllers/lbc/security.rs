@@ -7,13 +7,14 @@ use serde_json::{Value as Json, json};
 
 use super::super::attachment::endpoints;
 use super::super::cluster::{
-    BINDING, Cluster, GATEWAY, NODE, SERVICE, deleting, finalizers, held, list, name, namespace, text,
+    BINDING, Cluster, GATEWAY, INGRESS, NODE, SERVICE, Sort, deleting, finalizers, held, id_of, list, name,
+    namespace, text,
 };
 use super::super::names;
 use super::super::process::{Process, recall, remember};
-use super::HALVES;
 use super::model::Model;
 use super::stack::{Stack, tag};
+use super::{HALVES, ingresses, services};
 use crate::sandbox::aws::Refusal;
 use crate::sandbox::aws::elb::target_groups;
 use crate::sandbox::world::Doc;
@@ -32,7 +33,7 @@ pub(super) fn frontend(cluster: &mut Cluster<'_>, stack: &Stack, model: &Model) 
     let id = match there.first() {
         Some(id) => id.clone(),
         None => {
-            let name = names::frontend_group(&stack.cluster, &stack.namespace, &stack.name, &stack.uid);
+            let name = stack.frontend_name();
             let tags = stack.tags("ManagedLBSecurityGroup", &model.tags);
             create(cluster, &name, "[k8s] Managed SecurityGroup for LoadBalancer", &tags)
         }
@@ -51,10 +52,22 @@ pub(super) fn frontends(cluster: &Cluster<'_>, stack: &Stack) -> Vec<String> {
     all.iter().filter(own).map(|doc| text(doc, "groupId").to_owned()).collect()
 }
 
+/// Who uses the shared security group, as the process remembers them.
+pub(super) fn user(sort: Sort, object: &Doc) -> String {
+    format!("{}/{}", sort.1, id_of(object))
+}
+
 /// The shared security group: remembered, or found by its tags, or made. The process knows who needs it.
-pub(super) fn backend(cluster: &mut Cluster<'_>, process: &Process, stack: &Stack) -> String {
+pub(super) fn backend(
+    cluster: &mut Cluster<'_>,
+    process: &Process,
+    stack: &Stack,
+    needed_by: &[String],
+) -> String {
     let mut users = recall(&cluster.here, process, "users");
-    users[format!("{}/{}", stack.namespace, stack.name)] = json!(true);
+    for user in needed_by {
+        users[user] = json!(true);
+    }
     remember(&mut cluster.here, process, "users", users);
     if let Some(id) = recall(&cluster.here, process, "backend").as_str()
         && cluster.here.get(GROUP, id).is_some()
@@ -79,37 +92,43 @@ pub(super) fn backend(cluster: &mut Cluster<'_>, process: &Process, stack: &Stac
     id
 }
 
-/// A Gateway needs the shared group no more. The last one takes it away, if this process knows of it.
+/// These need the shared group no more. The last one takes it away, if this process knows of it.
 pub(super) fn release_backend(
     cluster: &mut Cluster<'_>,
     process: &Process,
-    stack: &Stack,
+    gone: &[String],
 ) -> Result<(), Refusal> {
-    let own = format!("{}/{}", stack.namespace, stack.name);
     let mut users = recall(&cluster.here, process, "users");
-    users[&own] = json!(false);
+    for user in gone {
+        users[user] = json!(false);
+    }
     remember(&mut cluster.here, process, "users", users.clone());
-    let known = |object: &Doc| users.get(super::super::cluster::id_of(object)).is_some();
     let needed = users.as_object().is_some_and(|users| users.values().any(|needs| *needs == true));
-    let unknown_gateway = cluster
-        .objects(GATEWAY)
-        .iter()
-        .any(|gateway| HALVES.iter().any(|half| held(gateway, half.name)) && !known(gateway));
-    let service = |object: &Doc| finalizers(object).iter().any(|one| one == "service.k8s.aws/resources");
-    let unknown_service = cluster.objects(SERVICE).iter().any(service);
     if !needed
-        && !unknown_gateway
-        && !unknown_service
+        && !has_unknown_users(cluster, &users)
         && let Some(id) = recall(&cluster.here, process, "backend").as_str()
     {
         delete(cluster, id)?;
         remember(&mut cluster.here, process, "backend", Json::Null);
     }
     if let Some(users) = users.as_object_mut() {
-        users.remove(&own);
+        users.retain(|user, _| !gone.contains(user));
     }
     remember(&mut cluster.here, process, "users", users);
     Ok(())
+}
+
+/// Whether something carries a finalizer of the controller that this process has not come to yet.
+fn has_unknown_users(cluster: &Cluster<'_>, users: &Json) -> bool {
+    let of_gateway = |finalizer: &str| HALVES.iter().any(|half| half.name == finalizer);
+    let unknown = |sort: Sort, is_ours: &dyn Fn(&str) -> bool| {
+        let all = cluster.objects(sort);
+        let mut served = all.iter().filter(|object| finalizers(object).iter().any(|one| is_ours(one)));
+        served.any(|object| users.get(user(sort, object)).is_none())
+    };
+    unknown(GATEWAY, &of_gateway)
+        || unknown(INGRESS, &ingresses::is_finalizer)
+        || unknown(SERVICE, &|one| one == services::FINALIZER)
 }
 
 fn create(cluster: &mut Cluster<'_>, name: &str, description: &str, tags: &Json) -> String {

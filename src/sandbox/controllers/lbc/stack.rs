@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::super::cluster::{Cluster, list, name, namespace, text};
+use super::super::names;
 use crate::sandbox::world::Doc;
 
 /// The flags of the controller that make a difference here.
@@ -39,32 +40,112 @@ impl Options {
     }
 }
 
-/// All that belongs to one Gateway.
+/// What the controller makes a load balancer of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    AlbGateway,
+    NlbGateway,
+    Ingress,
+    Service,
+}
+
+/// All that belongs to one Gateway, Service, or group of Ingresses.
 pub(super) struct Stack {
     pub cluster: String,
     pub network: bool,
+    /// Empty for a group of Ingresses that has a name of its own.
     pub namespace: String,
     pub name: String,
     pub uid: String,
+    origin: Origin,
     default_tags: Vec<(String, String)>,
 }
 
 impl Stack {
     /// The stack of a Gateway.
     pub fn of(options: &Options, network: bool, gateway: &Doc) -> Self {
+        let origin = if network { Origin::NlbGateway } else { Origin::AlbGateway };
+        Self::of_object(options, origin, gateway)
+    }
+
+    /// The stack of a Service.
+    pub fn of_service(options: &Options, service: &Doc) -> Self {
+        Self::of_object(options, Origin::Service, service)
+    }
+
+    /// The stack of a group of Ingresses; of one that is alone, the namespace and name are its own.
+    pub fn of_ingresses(options: &Options, namespace: &str, name: &str) -> Self {
         Self {
             cluster: options.cluster.clone(),
-            network,
-            namespace: namespace(gateway).to_owned(),
-            name: name(gateway).to_owned(),
-            uid: text(&gateway["metadata"], "uid").to_owned(),
+            network: false,
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            uid: String::new(),
+            origin: Origin::Ingress,
             default_tags: options.tags.clone(),
+        }
+    }
+
+    fn of_object(options: &Options, origin: Origin, object: &Doc) -> Self {
+        Self {
+            network: matches!(origin, Origin::NlbGateway | Origin::Service),
+            uid: text(&object["metadata"], "uid").to_owned(),
+            origin,
+            ..Self::of_ingresses(options, namespace(object), name(object))
+        }
+    }
+
+    /// How it is called in tags.
+    pub fn id(&self) -> String {
+        match self.namespace.as_str() {
+            "" => self.name.clone(),
+            namespace => format!("{namespace}/{}", self.name),
         }
     }
 
     /// What the keys of its tags and labels begin with.
     pub fn prefix(&self) -> &'static str {
-        if self.network { "gateway.k8s.aws.nlb" } else { "gateway.k8s.aws.alb" }
+        match self.origin {
+            Origin::AlbGateway => "gateway.k8s.aws.alb",
+            Origin::NlbGateway => "gateway.k8s.aws.nlb",
+            Origin::Ingress => "ingress.k8s.aws",
+            Origin::Service => "service.k8s.aws",
+        }
+    }
+
+    /// The labels of its objects.
+    pub fn labels(&self) -> Json {
+        let prefix = self.prefix();
+        let mut labels = json!({});
+        if self.namespace.is_empty() {
+            labels[format!("{prefix}/stack")] = json!(self.name);
+        } else {
+            labels[format!("{prefix}/stack-namespace")] = json!(self.namespace);
+            labels[format!("{prefix}/stack-name")] = json!(self.name);
+        }
+        labels
+    }
+
+    /// What its load balancer is called, if nobody says.
+    pub fn balancer_name(&self, scheme: &str) -> String {
+        match (self.origin, self.namespace.as_str()) {
+            (Origin::Ingress, "") => names::of_group(&self.name, &[&self.cluster, &self.name, scheme]),
+            (Origin::Ingress, namespace) => {
+                names::load_balancer(&self.cluster, namespace, &self.name, &self.id(), scheme)
+            }
+            (_, namespace) => names::load_balancer(&self.cluster, namespace, &self.name, &self.uid, scheme),
+        }
+    }
+
+    /// What the security group in front of it is called.
+    pub fn frontend_name(&self) -> String {
+        match (self.origin, self.namespace.as_str()) {
+            (Origin::Ingress, "") => names::of_group(&self.name, &[&self.cluster, &self.name]),
+            (Origin::Ingress, namespace) => {
+                names::hashed(namespace, &self.name, &[&self.cluster, &self.id()])
+            }
+            (_, namespace) => names::frontend_group(&self.cluster, namespace, &self.name, &self.uid),
+        }
     }
 
     /// The tags of one of its things as `[{Key, Value}]`, over tags that the user asked for.
@@ -73,16 +154,15 @@ impl Stack {
         let mut map: serde_json::Map<String, Json> = user.as_object().cloned().unwrap_or_default();
         map.extend(self.default_tags.iter().map(|(key, value)| (key.clone(), json!(value))));
         map.insert("elbv2.k8s.aws/cluster".to_owned(), json!(self.cluster));
-        map.insert(format!("{prefix}/stack"), json!(format!("{}/{}", self.namespace, self.name)));
+        map.insert(format!("{prefix}/stack"), json!(self.id()));
         map.insert(format!("{prefix}/resource"), json!(resource));
         map.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
     }
 
     /// Whether tags, in either spelling of keys, are of this stack.
     pub fn owns(&self, tags: &Json) -> bool {
-        let stack = format!("{}/{}", self.namespace, self.name);
         tag(tags, "elbv2.k8s.aws/cluster") == Some(&self.cluster)
-            && tag(tags, &format!("{}/stack", self.prefix())) == Some(&stack)
+            && tag(tags, &format!("{}/stack", self.prefix())) == Some(&self.id())
     }
 
     /// What tags say a thing is within its stack.

@@ -1,9 +1,9 @@
-//! What the controller tells of classes, Gateways and routes.
+//! What the controller tells of classes, Gateways, routes, Ingresses and Services.
 
 use serde_json::{Value as Json, json};
 
 use super::super::attachment::{Attachment, Unresolved, service};
-use super::super::cluster::{CLASS, Cluster, EVENT, GATEWAY, list, name, namespace, text};
+use super::super::cluster::{CLASS, Cluster, EVENT, GATEWAY, Sort, list, name, namespace, text};
 use super::super::condition::{Condition, good, set, set_in};
 use super::config::Refused;
 use crate::sandbox::world::{Doc, Event as Removal};
@@ -40,23 +40,28 @@ pub(super) fn refuse(cluster: &mut Cluster<'_>, gateway: &Doc, message: &str) {
 /// A Gateway cannot be reconciled for a reason that is told in an event, once.
 pub(super) fn fail(cluster: &mut Cluster<'_>, gateway: &Doc, reason: &str, what: &str, why: &str) {
     refuse(cluster, gateway, SEE_EVENTS);
+    warn(cluster, gateway, reason, what, why);
+}
+
+/// Tells in an event, once, that a model could not be built or brought about.
+pub(super) fn warn(cluster: &mut Cluster<'_>, object: &Doc, reason: &str, what: &str, why: &str) {
     let message = format!("Failed {what} model due to {why}");
-    let uid = &gateway["metadata"]["uid"];
+    let uid = &object["metadata"]["uid"];
     let told = |event: &Doc| event["involvedObject"]["uid"] == *uid && event["message"] == message.as_str();
     if cluster.objects(EVENT).iter().any(told) {
         return;
     }
-    let called = cluster.here.world.draw(&format!("{}.", name(gateway)), 16);
+    let called = cluster.here.world.draw(&format!("{}.", name(object)), 16);
     let now = cluster.here.world.timestamp();
     let event = json!({
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": { "name": called, "namespace": namespace(gateway) },
+        "metadata": { "name": called, "namespace": namespace(object) },
         "involvedObject": {
-            "apiVersion": gateway["apiVersion"],
-            "kind": gateway["kind"],
-            "name": name(gateway),
-            "namespace": namespace(gateway),
+            "apiVersion": object["apiVersion"],
+            "kind": object["kind"],
+            "name": name(object),
+            "namespace": namespace(object),
             "uid": uid,
         },
         "reason": reason,
@@ -67,7 +72,7 @@ pub(super) fn fail(cluster: &mut Cluster<'_>, gateway: &Doc, reason: &str, what:
         "lastTimestamp": now,
         "count": 1,
     });
-    let id = format!("{}/{called}", namespace(gateway));
+    let id = format!("{}/{called}", namespace(object));
     cluster.create(EVENT, event);
     let table = cluster.table(EVENT);
     cluster.here.after(EVENT_LIFE, &table, &id, Removal::Remove);
@@ -95,6 +100,13 @@ pub(super) fn gateway(cluster: &mut Cluster<'_>, gateway: &Doc, balancer: &Json,
         let told = all.iter().enumerate().map(|(at, one)| listener(gateway, one, at, attached, active, &now));
         gateway["status"]["listeners"] = told.collect();
     });
+}
+
+/// An Ingress or a Service has its load balancer; of an Ingress the ports have no protocol.
+pub(super) fn balanced(cluster: &mut Cluster<'_>, sort: Sort, object: &Doc, balancer: &Json, ports: &Json) {
+    let address = text(balancer, "DNSName").to_lowercase();
+    let told = json!([{ "hostname": address, "ports": ports }]);
+    cluster.change(sort, object, |object| object["status"]["loadBalancer"]["ingress"] = told);
 }
 
 fn listener(

@@ -1,5 +1,7 @@
-//! A cluster with both controllers, as documents: what Gateways and routes become, and what wrong orders leave behind.
+//! A cluster with both controllers, as documents: what Gateways, routes, Ingresses and Services become, and what wrong
+//! orders leave behind.
 
+mod balanced;
 mod lattice;
 mod lbc;
 
@@ -32,6 +34,8 @@ const CRDS: &[&str] = &[
     "targetgroupconfigurations.gateway.k8s.aws",
     "loadbalancerconfigurations.gateway.k8s.aws",
     "listenerruleconfigurations.gateway.k8s.aws",
+    "targetgroupbindings.elbv2.k8s.aws",
+    "ingressclassparams.elbv2.k8s.aws",
 ];
 
 impl Setting {
