@@ -167,12 +167,16 @@ pub(super) fn tell(screen: &Screen, report: &Report, calls: u64, json: bool) -> 
     screen.answer(|out| view::sweep::write(out, report, calls))
 }
 
-/// What to do about what controllers left.
+/// What to do about what clusters and their controllers left.
 pub(super) fn hint(screen: &Screen, report: &Report) {
     for (cluster, region) in &report.gone {
         let of_it = |one: &Leftover| {
-            let named = matches!(&one.whose, Whose::Controller { cluster: named } if named == cluster);
-            named && one.thing.place.region == *region
+            let named = match &one.whose {
+                Whose::Controller { cluster: named } | Whose::Cluster { cluster: named } => named == cluster,
+                _ => false,
+            };
+            let here = one.thing.sort.is_global() || one.thing.place.region == *region;
+            named && here && left_alone(one).is_none()
         };
         if report.leftovers.iter().any(of_it) {
             screen.status(|out| {

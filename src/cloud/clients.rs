@@ -5,6 +5,7 @@ use aws_types::region::Region;
 
 use super::ec2::Ec2;
 use super::logs::Logs;
+use super::tagged::Tagged;
 use super::watchman::Watchman;
 use super::{Calls, Settings};
 use crate::graph::Place;
@@ -30,6 +31,8 @@ pub struct Clients {
     pub route53: aws_sdk_route53::Client,
     /// Who we are.
     pub sts: aws_sdk_sts::Client,
+    /// What carries tags.
+    pub tagged: Tagged,
     pub(crate) sdk: SdkConfig,
 }
 
@@ -56,6 +59,7 @@ impl Clients {
             logs: Logs::new(sdk, &watchman),
             route53: client!(aws_sdk_route53, sdk, watchman),
             sts: client!(aws_sdk_sts, sdk, watchman),
+            tagged: Tagged::new(sdk, &watchman),
             sdk: sdk.clone(),
         }
     }

@@ -3,6 +3,7 @@
 //! `Cloud` is shared by a run; `Cx` is what a kind gets for one resource. What is said to a cloud is in `kind`.
 
 pub mod access;
+mod awsjson;
 mod calls;
 mod clients;
 mod cluster;
@@ -16,9 +17,11 @@ mod line;
 pub mod logs;
 mod objects;
 mod owner;
+mod partition;
 pub mod policy;
 mod settings;
 mod sorts;
+pub mod tagged;
 mod tags;
 mod thin;
 mod token;
@@ -42,6 +45,7 @@ pub use downloads::{Downloads, OTHER_DIGEST, sha256};
 pub use error::{Absent, CloudError, CloudResult, ErrorSort, Named, Wrong};
 pub use objects::{MANAGER, NOT_SERVED, ObjectRef, Objects, from_kube};
 pub use owner::{ADDRESS, LINEAGE, TOKEN, split_tags};
+pub use partition::home;
 pub use settings::{Settings, retry, timeouts};
 pub use tags::{Tags, lattice_tags, retag_lattice, tag_changes};
 pub use token::Token;

@@ -21,6 +21,14 @@ const CNI: &str = "cluster.k8s.amazonaws.com/name";
 /// The tags that name the Gateway on what the load balancer controller made for it: `<namespace>/<name>`.
 const STACKS: &[&str] = &["gateway.k8s.aws.alb/stack", "gateway.k8s.aws.nlb/stack"];
 
+/// The tags whose value is the name of the cluster: of EKS Auto Mode and Karpenter, of EKS for nodes, of Karpenter.
+const NAMES: &[&str] = &["eks:eks-cluster-name", "aws:eks:cluster-name", "karpenter.k8s.aws/cluster"];
+/// The same by eksctl. It puts it on networks too, which others may use: there it does not count.
+const EKSCTL: &str = "alpha.eksctl.io/cluster-name";
+/// The tags of what lives in no region that say in which one its cluster is: of Karpenter and the AWS Load Balancer
+/// Controller.
+const REGIONS: &[&str] = &["topology.kubernetes.io/region", "elbv2.k8s.aws/cluster-region"];
+
 /// Whose a leftover is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "by")]
@@ -153,13 +161,22 @@ fn by_tag(scope: &Scope, thing: &Thing) -> Option<(Whose, String)> {
 
 fn by_cluster(scope: &Scope, thing: &Thing) -> Option<(Whose, String)> {
     let here = scope.clusters.iter().filter(|cluster| is_in_place(cluster, thing));
-    here.into_iter().find_map(|cluster| of_cluster(cluster, thing))
+    // What tells no region may be of any cluster of the name: then all of them must be gone.
+    let other = |cluster: &Cluster| {
+        let same = |one: &&Cluster| one.name == cluster.name && one.place.account == cluster.place.account;
+        region_of(thing).is_none() && scope.clusters.iter().filter(same).any(|one| one.lives)
+    };
+    here.filter(|cluster| !thing.sort.is_global() || !other(cluster))
+        .find_map(|cluster| of_cluster(cluster, thing))
 }
 
-/// Things without a region are judged by the account alone.
+/// Things without a region are judged by the account, and by the region that their tags name.
 fn is_in_place(cluster: &Cluster, thing: &Thing) -> bool {
     match thing.sort.is_global() {
-        true => cluster.place.account == thing.place.account,
+        true => {
+            let region = region_of(thing).is_none_or(|region| region == cluster.place.region);
+            cluster.place.account == thing.place.account && region
+        }
         false => cluster.place == thing.place,
     }
 }
@@ -189,10 +206,10 @@ fn of_cluster(cluster: &Cluster, thing: &Thing) -> Option<(Whose, String)> {
     if cluster.lives {
         return None;
     }
-    let owned = thing.tag(&format!("kubernetes.io/cluster/{name}")) == Some("owned");
-    let of_kind = matches!(thing.sort, Sort::NetworkInterface | Sort::SecurityGroup | Sort::Volume);
-    if of_kind && (owned || thing.tag(CNI) == Some(name)) && in_vpc(thing.vpc.as_deref()) {
-        let why = format!("its tags say that it is of {name}, {state}");
+    if is_tagged(thing, name) && in_vpc(thing.vpc.as_deref()) {
+        let of_region = thing.sort.is_global() && region_of(thing).is_none();
+        let but = if of_region { ", and name no region" } else { "" };
+        let why = format!("its tags say that it is of {name}, {state}{but}");
         return Some((Whose::Cluster { cluster: name.clone() }, why));
     }
     let named = match thing.sort {
@@ -202,6 +219,28 @@ fn of_cluster(cluster: &Cluster, thing: &Thing) -> Option<(Whose, String)> {
     };
     let why = format!("its name says that it is of {name}, {state}");
     named.then(|| (Whose::Cluster { cluster: name.clone() }, why))
+}
+
+/// Whether the tags of Kubernetes, EKS, Karpenter or eksctl say that a thing is a cluster's, where they may say so.
+pub fn is_tagged(thing: &Thing, cluster: &str) -> bool {
+    let owned = || thing.tag(&format!("kubernetes.io/cluster/{cluster}")) == Some("owned");
+    let named = || NAMES.iter().any(|key| thing.tag(key) == Some(cluster));
+    match thing.sort {
+        Sort::NetworkInterface | Sort::SecurityGroup | Sort::Volume => {
+            owned() || named() || thing.tag(CNI) == Some(cluster)
+        }
+        Sort::OidcProvider | Sort::InstanceProfile | Sort::Policy => {
+            owned() || named() || thing.tag(EKSCTL) == Some(cluster)
+        }
+        _ => false,
+    }
+}
+
+/// Of what lives in no region: in which one its cluster is, or was, where it tells.
+pub fn region_of(thing: &Thing) -> Option<&str> {
+    // The host of an issuer: `oidc.eks.us-west-2.amazonaws.com`.
+    let issuer = thing.id.split_once(":oidc-provider/oidc.eks.").and_then(|(_, rest)| rest.split('.').next());
+    REGIONS.iter().find_map(|key| thing.tag(key)).or(issuer)
 }
 
 fn is_of_issuer(arn: &str, issuer: &str) -> bool {
@@ -340,5 +379,36 @@ mod tests {
         let vpc = Thing { vpc: Some("vpc-1".into()), ..thing(Sort::Vpc, "vpc-1", &[]) };
         let outside = Thing { vpc: Some("vpc-2".into()), ..thing(Sort::NetworkInterface, "eni-2", &[]) };
         assert_eq!(ids(&scope(), &[inside, vpc, outside]), ["eni-1", "vpc-1"]);
+    }
+
+    #[test]
+    fn what_lives_in_no_region_is_of_the_cluster_in_the_region_that_its_tags_name() {
+        let policy = |id: &str, region: Option<&str>| {
+            let mut thing = thing(Sort::Policy, id, &[("kubernetes.io/cluster/edge", "owned")]);
+            let tag = region.map(|region| ("topology.kubernetes.io/region".to_owned(), region.to_owned()));
+            thing.tags.extend(tag);
+            thing
+        };
+        let provider = |region: &str| {
+            let id = format!("arn:aws:iam::1:oidc-provider/oidc.eks.{region}.amazonaws.com/id/A");
+            thing(Sort::OidcProvider, &id, &[("alpha.eksctl.io/cluster-name", "edge")])
+        };
+        let things = [
+            policy("here", Some("us-west-2")),
+            policy("there", Some("eu-west-1")),
+            policy("somewhere", None),
+            provider("us-west-2"),
+            provider("eu-west-1"),
+        ];
+        let mut scope = scope();
+        let found = leftovers(&scope, &things);
+        let told: Vec<&str> = found.iter().map(|one| one.thing.id.as_str()).collect();
+        assert_eq!(told, [things[3].id.as_str(), "here", "somewhere"]);
+        assert!(found[2].why.ends_with("which is gone, and name no region"), "{}", found[2].why);
+        // Another cluster of the name lives: what names no region may be of that one.
+        let elsewhere = Place { account: None, region: "eu-west-1".into() };
+        let other = Cluster { name: "edge".into(), place: elsewhere, lives: true, ..Cluster::default() };
+        scope.clusters.push(other);
+        assert_eq!(ids(&scope, &things), [things[3].id.as_str(), "here"]);
     }
 }

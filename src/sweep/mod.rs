@@ -98,7 +98,7 @@ pub async fn audit(cloud: &Cloud, scope: &Scope) -> Report {
     for (name, account) in &accounts {
         let Some(place) = scope.places.iter().find(|place| place.account == *name) else { continue };
         let clients = cloud.clients(place);
-        let seen = look::account(Ground { scope: &scope, clients: &clients, place, account }).await;
+        let seen = look::account(Ground { cloud, scope: &scope, clients: &clients, place, account }).await;
         take(seen, None, &mut things, &mut report);
     }
     report.accounts = accounts.into_values().collect();
@@ -112,7 +112,7 @@ pub async fn audit(cloud: &Cloud, scope: &Scope) -> Report {
 
 async fn in_region(cloud: &Cloud, scope: &Scope, place: &Place, account: &str) -> Vec<Seen> {
     let clients = cloud.clients(place);
-    look::region(Ground { scope, clients: &clients, place, account }).await
+    look::region(Ground { cloud, scope, clients: &clients, place, account }).await
 }
 
 fn take(seen: Vec<Seen>, region: Option<&str>, things: &mut Vec<Thing>, report: &mut Report) {

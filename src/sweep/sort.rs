@@ -25,6 +25,8 @@ pub enum Sort {
     NodeGroup,
     Cluster,
     OidcProvider,
+    InstanceProfile,
+    Policy,
     Role,
     Certificate,
     HostedZone,
@@ -60,6 +62,8 @@ impl Sort {
         Self::NodeGroup,
         Self::Cluster,
         Self::OidcProvider,
+        Self::InstanceProfile,
+        Self::Policy,
         Self::Role,
         Self::Certificate,
         Self::HostedZone,
@@ -95,6 +99,8 @@ impl Sort {
             Self::NodeGroup => "node group",
             Self::Cluster => "EKS cluster",
             Self::OidcProvider => "OpenID Connect provider",
+            Self::InstanceProfile => "instance profile",
+            Self::Policy => "IAM policy",
             Self::Role => "IAM role",
             Self::Certificate => "certificate",
             Self::HostedZone => "hosted zone",
@@ -115,7 +121,8 @@ impl Sort {
 
     /// Whether it belongs to an account and to no region of it.
     pub fn is_global(self) -> bool {
-        matches!(self, Self::Record | Self::HostedZone | Self::Role | Self::OidcProvider)
+        let of_iam = matches!(self, Self::OidcProvider | Self::InstanceProfile | Self::Policy | Self::Role);
+        of_iam || matches!(self, Self::Record | Self::HostedZone)
     }
 }
 
@@ -160,6 +167,8 @@ pub fn command(thing: &Thing) -> String {
         Sort::OidcProvider => {
             format!("iam delete-open-id-connect-provider --open-id-connect-provider-arn {id}")
         }
+        Sort::InstanceProfile => format!("iam delete-instance-profile --instance-profile-name {id}"),
+        Sort::Policy => format!("iam delete-policy --policy-arn {id}"),
         Sort::Role => format!("iam delete-role --role-name {id}"),
         Sort::Certificate => format!("acm delete-certificate --certificate-arn {id}"),
         Sort::HostedZone => format!("route53 delete-hosted-zone --id {id}"),

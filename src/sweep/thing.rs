@@ -28,6 +28,8 @@ pub struct Thing {
     pub leaving: bool,
     /// Whether nothing holds it, where that is told.
     pub free: bool,
+    /// Why nobody should simply take it away, where the cloud tells.
+    pub held: Option<String>,
     /// Of a rule: whether it lets out.
     pub egress: bool,
 }
@@ -46,6 +48,7 @@ impl Thing {
             of: Vec::new(),
             leaving: false,
             free: false,
+            held: None,
             egress: false,
         }
     }

@@ -19,6 +19,7 @@ const OURS: Marks = Marks {
     cluster: "left",
     vpc: "vpc-left",
     inside: "vpc-made",
+    region: "us-west-2",
     ghost: "ghost",
     key: "ours",
 };
@@ -28,11 +29,13 @@ const THEIRS: Marks = Marks {
     cluster: "left-2",
     vpc: "vpc-other",
     inside: "vpc-theirs",
+    region: "us-west-2",
     ghost: "theirs",
     key: "theirs",
 };
-/// Of a cluster of the same name in another VPC.
-const ELSEWHERE: Marks = Marks { lineage: "other", cluster: "left", key: "elsewhere", ..THEIRS };
+/// Of a cluster of the same name in another VPC, of another region where nothing tells the VPC.
+const ELSEWHERE: Marks =
+    Marks { lineage: "other", cluster: "left", region: "eu-west-1", key: "elsewhere", ..THEIRS };
 
 fn cloud(sandbox: &Sandbox, access: Access) -> Cloud {
     Cloud::new(Settings::through(sandbox.door(), sandbox.clock(), "us-west-2", access))
@@ -119,6 +122,8 @@ const LISTS: &[(&str, Sort)] = &[
     ("acm.ListCertificates", Sort::Certificate),
     ("iam.ListRoles", Sort::Role),
     ("iam.ListOpenIDConnectProviders", Sort::OidcProvider),
+    ("tagging.GetResources", Sort::Policy),
+    ("tagging.GetResources", Sort::InstanceProfile),
     ("logs.DescribeLogGroups", Sort::LogGroup),
     ("route53.ListHostedZones", Sort::HostedZone),
     ("eks.DescribeCluster", Sort::Cluster),

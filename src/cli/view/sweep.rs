@@ -150,7 +150,7 @@ mod tests {
                 why: "EC2.DescribeVolumes: UnauthorizedOperation: no".into(),
             }],
             gone: BTreeSet::new(),
-            sorts: Sort::ALL.len(),
+            sorts: 30,
             regions: BTreeSet::from(["us-west-2".to_owned()]),
             accounts: BTreeSet::from(["111122223333".to_owned()]),
         }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::wire::{listed, number, page};
 use super::{Answer, Operation, Protocol, Refusal, Service};
-use crate::sandbox::world::{Doc, Here, Key};
+use crate::sandbox::world::{Doc, GLOBAL, Here, Key};
 
 /// The service.
 pub const SERVICE: Service = Service {
@@ -28,15 +28,23 @@ const EC2: &[(&str, &str, &str)] = &[
     ("ec2/vpc-endpoint", "vpc-endpoint", "vpcEndpointId"),
 ];
 
+/// The tables of IAM that are told of here: roles and users are not.
+const IAM: &[&str] = &["iam/instance-profile", "iam/oidc-provider", "iam/policy"];
+/// Where that is told which lives in no region.
+const HOME: &str = "us-east-1";
+
 /// ARN and tags of a document, if its service has told this service of it.
 fn tagged(key: &Key, doc: &Doc) -> Option<(String, Map<String, Json>)> {
     let arn = match EC2.iter().find(|(table, ..)| *table == key.table) {
         Some((_, kind, id)) => {
             format!("arn:aws:ec2:{}:{}:{kind}/{}", key.region, key.account, doc[id].as_str()?)
         }
-        None if ["acm/", "eks/", "elb/", "lattice/"].iter().any(|service| key.table.starts_with(service)) => {
+        None if ["acm/", "eks/", "elb/", "lattice/"].iter().any(|service| key.table.starts_with(service))
+            || IAM.contains(&key.table.as_str()) =>
+        {
             let fields = [
                 "arn",
+                "Arn",
                 "CertificateArn",
                 "LoadBalancerArn",
                 "TargetGroupArn",
@@ -98,7 +106,8 @@ fn get_resources(here: &mut Here<'_>, input: &Json) -> Answer {
                 || kinds.iter().any(|kind| kind.as_str().is_some_and(|kind| is_of(arn, kind))))
             && (arns.is_empty() || arns.iter().any(|one| one == arn))
     };
-    let here_only = |key: &&Key| key.account == here.account && key.region == here.region;
+    let regions: &[&str] = if here.region == HOME { &[HOME, GLOBAL] } else { &[&here.region] };
+    let here_only = |key: &Key| key.account == here.account && regions.contains(&key.region.as_str());
     let all = here.world.all().filter(|(key, _)| here_only(key));
     let found = all.filter_map(|(key, doc)| tagged(key, doc)).filter(|(arn, tags)| wanted(arn, tags));
     let told = found.map(|(arn, tags)| {

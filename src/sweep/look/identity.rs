@@ -1,8 +1,10 @@
-//! IAM: roles and OpenID Connect providers. Lists of roles tell no tags, so only those are asked whose names this stack
-//! gave or would give.
+//! IAM: roles, OpenID Connect providers, policies of the customer and instance profiles.
+//!
+//! Lists tell no tags. Of roles only those are asked whose names this stack gave or would give; policies and profiles
+//! are found by the service that tells of tags, and then asked themselves, for that one lags behind.
 
-use super::{Ground, each};
-use crate::cloud::{CloudResult, Named};
+use super::{Ground, Seen, each};
+use crate::cloud::{CloudResult, Named, Tags, home};
 use crate::sweep::sort::Sort;
 use crate::sweep::thing::Thing;
 
@@ -53,4 +55,64 @@ pub(super) async fn providers(ground: Ground<'_>) -> CloudResult<Vec<Thing>> {
         Ok(thing)
     })
     .await
+}
+
+/// Policies and instance profiles.
+pub(super) async fn tagged(ground: Ground<'_>) -> Vec<Seen> {
+    let clients = ground.clients_in(home(&ground.place.region));
+    let found = match clients.tagged.of_types(&["iam:policy", "iam:instance-profile"]).await {
+        Ok(found) => found,
+        Err(error) => {
+            return vec![Seen { sorts: vec![Sort::Policy, Sort::InstanceProfile], result: Err(error) }];
+        }
+    };
+    let of = |sort: Sort, what: &str| -> Vec<Thing> {
+        let told =
+            found.iter().filter(|(arn, _)| arn.split(':').nth(5).is_some_and(|id| id.starts_with(what)));
+        let things = told.map(|(arn, tags)| Thing { tags: tags.clone(), ..ground.thing(sort, arn) });
+        things.filter(|thing| ground.is_left(thing)).collect()
+    };
+    let (policies, profiles) = futures::join!(
+        policies(ground, of(Sort::Policy, "policy/")),
+        profiles(ground, of(Sort::InstanceProfile, "instance-profile/"))
+    );
+    vec![
+        Seen { sorts: vec![Sort::Policy], result: policies },
+        Seen { sorts: vec![Sort::InstanceProfile], result: profiles },
+    ]
+}
+
+async fn policies(ground: Ground<'_>, things: Vec<Thing>) -> CloudResult<Vec<Thing>> {
+    each(things, |mut thing: Thing| async move {
+        let answer = ground.clients.iam.get_policy().policy_arn(&thing.id).send().await;
+        let answer = answer.named("IAM.GetPolicy")?;
+        let policy = answer.policy();
+        thing.tags = tags(policy.map(|policy| policy.tags()).unwrap_or_default());
+        thing.name = policy.and_then(|policy| policy.policy_name()).unwrap_or(&thing.id).to_owned();
+        thing.free = policy.and_then(|policy| policy.attachment_count()) == Some(0);
+        if policy.and_then(|policy| policy.permissions_boundary_usage_count()).unwrap_or(0) > 0 {
+            thing.held = Some("it is somebody's permissions boundary".to_owned());
+        }
+        Ok(thing)
+    })
+    .await
+}
+
+async fn profiles(ground: Ground<'_>, things: Vec<Thing>) -> CloudResult<Vec<Thing>> {
+    each(things, |mut thing: Thing| async move {
+        let name = thing.id.rsplit('/').next().unwrap_or_default().to_owned();
+        let answer = ground.clients.iam.get_instance_profile().instance_profile_name(&name).send().await;
+        let answer = answer.named("IAM.GetInstanceProfile")?;
+        let profile = answer.instance_profile();
+        thing.tags = tags(profile.map(|profile| profile.tags()).unwrap_or_default());
+        thing.free = profile.is_some_and(|profile| profile.roles().is_empty());
+        thing.id = name.clone();
+        thing.name = name;
+        Ok(thing)
+    })
+    .await
+}
+
+fn tags(told: &[aws_sdk_iam::types::Tag]) -> Tags {
+    told.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
 }

@@ -20,7 +20,7 @@ use super::judge;
 use super::scope::Scope;
 use super::sort::Sort;
 use super::thing::Thing;
-use crate::cloud::{Absent, Clients, CloudError, CloudResult};
+use crate::cloud::{Absent, Clients, Cloud, CloudError, CloudResult};
 use crate::graph::Place;
 
 /// How many things of one sort are asked about at the same time, where there is no call for many.
@@ -29,6 +29,7 @@ const AT_ONCE: usize = 16;
 /// Where it is looked, and what for.
 #[derive(Clone, Copy)]
 pub(super) struct Ground<'a> {
+    pub(super) cloud: &'a Cloud,
     pub(super) scope: &'a Scope,
     pub(super) clients: &'a Clients,
     pub(super) place: &'a Place,
@@ -36,6 +37,11 @@ pub(super) struct Ground<'a> {
 }
 
 impl Ground<'_> {
+    /// The clients of the same account in another region.
+    fn clients_in(&self, region: &str) -> Clients {
+        self.cloud.clients(&Place { account: self.place.account.clone(), region: region.to_owned() })
+    }
+
     fn thing(&self, sort: Sort, id: &str) -> Thing {
         Thing::new(sort, id, self.place, self.account)
     }
@@ -78,6 +84,7 @@ pub(super) async fn account(ground: Ground<'_>) -> Vec<Seen> {
     let readings: Vec<Reading<'_>> = vec![
         one(Sort::Role, identity::roles(ground)),
         one(Sort::OidcProvider, identity::providers(ground)),
+        Box::pin(identity::tagged(ground)),
         one(Sort::HostedZone, dns::zones(ground)),
         one(Sort::Record, dns::records(ground)),
     ];

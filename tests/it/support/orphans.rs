@@ -17,6 +17,8 @@ pub struct Marks {
     pub vpc: &'static str,
     /// A VPC that the stack made, in which things carry no marks.
     pub inside: &'static str,
+    /// The region that the tags of what lives in none name.
+    pub region: &'static str,
     /// The name of a cluster that is still there.
     pub ghost: &'static str,
     /// Goes into ids, so that two owners do not share one.
@@ -24,10 +26,10 @@ pub struct Marks {
 }
 
 /// How many groups there are.
-pub const GROUPS: usize = 26;
+pub const GROUPS: usize = 29;
 
 /// The groups that the controllers of a cluster make and that a sweep of it removes.
-pub const OF_CLUSTER: &[usize] = &[0, 1, 2, 3, 4, 14, 15, 16];
+pub const OF_CLUSTER: &[usize] = &[0, 1, 2, 3, 4, 14, 15, 16, 26, 27, 28];
 
 /// What was put in: sort and id, as an audit tells them, where it should tell them.
 pub type Put = Vec<(Sort, String)>;
@@ -246,6 +248,15 @@ impl Planter<'_, '_> {
                 self.here.put("route53/record", &format!("Z0APIEXAMPLECOM01/{name}./CNAME"), doc);
                 self.put.push((Sort::Record, format!("Z0APIEXAMPLECOM01/{name}/CNAME")));
             }
+            26 => self.policies(),
+            27 => self.profiles(),
+            28 => {
+                // By eksctl, which does not say which issuer is of which cluster but in tags.
+                let host = format!("oidc.eks.{}.amazonaws.com", self.marks.region);
+                let arn = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{host}/id/eksctl-{key}");
+                let tags = json!([{ "Key": "alpha.eksctl.io/cluster-name", "Value": self.marks.cluster }]);
+                self.put(Sort::OidcProvider, "iam/oidc-provider", &arn, json!({ "Tags": tags }));
+            }
             _ => {
                 let more = json!({ "groupId": "sg-foreign", "isEgress": true, "ipProtocol": "-1", "description": "d" });
                 let table = ("security-group-rule", "sgr", "securityGroupRuleId");
@@ -319,6 +330,54 @@ impl Planter<'_, '_> {
         let more = json!({ "name": id });
         self.vpc_lattice(Sort::LatticeNetwork, "service-network", "servicenetwork", &id, &tags, more);
         self.logs(&id, &format!("als-n{}", self.marks.key));
+    }
+
+    /// As Karpenter marks what lives in no region.
+    fn karpenter(&self) -> Json {
+        let owned = format!("kubernetes.io/cluster/{}", self.marks.cluster);
+        json!([
+            { "Key": owned, "Value": "owned" },
+            { "Key": "eks:eks-cluster-name", "Value": self.marks.cluster },
+            { "Key": "topology.kubernetes.io/region", "Value": self.marks.region },
+        ])
+    }
+
+    fn role(&mut self, name: &str, managed: &Json) {
+        let arn = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+        let doc = json!({ "RoleName": name, "Path": "/", "RoleId": "AROA", "Arn": arn, "CreateDate": "2026-01-01T00:00:00Z", "Tags": [], "_managed": managed, "_inline": {} });
+        self.here.put("iam/role", name, doc);
+    }
+
+    fn policy(&mut self, name: &str, tags: &Json, versions: Json) -> String {
+        let arn = format!("arn:aws:iam::{ACCOUNT}:policy/{name}");
+        let doc = json!({
+            "PolicyName": name, "PolicyId": "ANPA", "Arn": arn, "Path": "/", "DefaultVersionId": "v2",
+            "PermissionsBoundaryUsageCount": 0, "CreateDate": "2026-01-01T00:00:00Z", "Tags": tags, "_inline": versions,
+        });
+        self.put(Sort::Policy, "iam/policy", &arn, doc);
+        arn
+    }
+
+    /// One of a cluster that is attached and has versions, and one of the stack.
+    fn policies(&mut self) {
+        let (key, tags) = (self.marks.key, self.karpenter());
+        let own = pairs(&self.own(), "Key", "Value");
+        let attached = self.policy(&format!("nodes-{key}"), &tags, json!({ "v1": {}, "v2": {}, "v3": {} }));
+        self.policy(&format!("own-{key}"), &own, json!({ "v2": {} }));
+        self.role(&format!("kept-{key}"), &json!([attached]));
+    }
+
+    fn profiles(&mut self) {
+        let (role, tags) = (format!("nodes-{}", self.marks.key), self.karpenter());
+        self.role(&role, &json!([]));
+        let name = format!("{}_{}", self.marks.cluster, self.marks.key);
+        let path = format!("/karpenter/{}/{}/", self.marks.region, self.marks.cluster);
+        let arn = format!("arn:aws:iam::{ACCOUNT}:instance-profile{path}{name}");
+        let doc = json!({
+            "InstanceProfileName": name, "InstanceProfileId": "AIPA", "Arn": arn, "Path": path,
+            "CreateDate": "2026-01-01T00:00:00Z", "Tags": tags, "_role": role,
+        });
+        self.put(Sort::InstanceProfile, "iam/instance-profile", &name, doc);
     }
 
     fn cluster(&mut self) {

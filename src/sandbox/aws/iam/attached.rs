@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{ROLE, managed, paged, role_asked, text};
+use super::{POLICY, ROLE, managed, paged, role_asked, text};
 use crate::sandbox::aws::wire::listed;
 use crate::sandbox::aws::{Answer, Refusal};
 use crate::sandbox::world::Here;
@@ -17,7 +17,9 @@ fn absent(arn: &str) -> Refusal {
 pub(super) fn attach(here: &mut Here<'_>, input: &Json) -> Answer {
     let (name, role) = role_asked(here, input)?;
     let arn = text(input, "PolicyArn")?;
-    managed::find(arn).ok_or_else(|| absent(arn))?;
+    if here.get(POLICY, arn).is_none() && managed::find(arn).is_none() {
+        return Err(absent(arn));
+    }
     let mut all = listed(&role["_managed"]);
     if !all.iter().any(|one| one == arn) {
         all.push(Json::from(arn));
@@ -48,24 +50,4 @@ pub(super) fn list(here: &mut Here<'_>, input: &Json) -> Answer {
         json!({ "PolicyName": name, "PolicyArn": arn })
     });
     paged(input, "AttachedPolicies", attached.collect())
-}
-
-pub(super) fn get_policy(here: &mut Here<'_>, input: &Json) -> Answer {
-    let arn = text(input, "PolicyArn")?;
-    let (path, name) = managed::find(arn)
-        .ok_or_else(|| Refusal::new(404, "NoSuchEntity", format!("Policy {arn} was not found.")))?;
-    let attached =
-        here.list(ROLE).iter().filter(|role| listed(&role["_managed"]).iter().any(|one| one == arn)).count();
-    let path = if path.is_empty() { "/".to_owned() } else { format!("/{path}/") };
-    Ok(json!({ "Policy": {
-        "PolicyName": name,
-        "PolicyId": "ANPASANDBOX0000000000",
-        "Arn": arn,
-        "Path": path,
-        "DefaultVersionId": "v1",
-        "AttachmentCount": attached,
-        "IsAttachable": true,
-        "CreateDate": "2018-05-27T21:06:14Z",
-        "UpdateDate": "2018-05-27T21:06:14Z",
-    } }))
 }

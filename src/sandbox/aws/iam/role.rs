@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{ROLE, document, paged, role_asked, text};
+use super::{ROLE, document, paged, profile, role_asked, text};
 use crate::sandbox::aws::wire::{listed, number};
 use crate::sandbox::aws::{Answer, Refusal};
 use crate::sandbox::world::Here;
@@ -101,6 +101,9 @@ pub(super) fn delete(here: &mut Here<'_>, input: &Json) -> Answer {
     }
     if role["_inline"].as_object().is_some_and(|inline| !inline.is_empty()) {
         return refuse("Cannot delete entity, must delete policies first.");
+    }
+    if profile::holds(here, name) {
+        return refuse("Cannot delete entity, must remove roles from instance profile first.");
     }
     here.remove(ROLE, name);
     Ok(json!({}))

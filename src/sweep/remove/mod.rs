@@ -3,12 +3,14 @@
 //! Only what carries the tags of the cluster is touched, and what goes with that. Every step is safe to repeat: what
 //! is gone already is a success, what is still held is asked again for a while.
 
+mod identity;
+
 use std::time::Duration;
 
 use aws_sdk_vpclattice::types::Target;
 use serde_json::{Value as Json, json};
 
-use super::judge::Leftover;
+use super::judge::{Leftover, Whose, is_tagged, region_of};
 use super::sort::Sort;
 use super::thing::Thing;
 use crate::cloud::{Absent, Clients, Cloud, CloudError, CloudResult, ErrorSort, Named};
@@ -28,14 +30,22 @@ pub enum Step {
 }
 
 /// Why a sweep of a cluster leaves something alone; `None` if it removes it.
-pub fn left_alone(one: &Leftover) -> Option<&'static str> {
+pub fn left_alone(one: &Leftover) -> Option<&str> {
     if !one.whose.is_of_cluster() {
         return Some("it does not carry the tags of the cluster");
     }
+    if let Some(held) = &one.thing.held {
+        return Some(held);
+    }
+    let tagged = matches!(&one.whose, Whose::Cluster { cluster } if is_tagged(&one.thing, cluster));
     match one.thing.sort {
         Sort::NetworkInterface if !one.thing.free => Some("it is in use"),
         Sort::Volume => Some("there may be data on it that somebody needs"),
-        Sort::LogGroup | Sort::OidcProvider => Some("only its name says whose it is"),
+        Sort::LogGroup => Some("only its name says whose it is"),
+        Sort::OidcProvider if !tagged => Some("only its name says whose it is"),
+        Sort::InstanceProfile | Sort::Policy if !one.thing.free && region_of(&one.thing).is_none() => {
+            Some("it is in use, perhaps by a cluster of this name in another region")
+        }
         Sort::Listener
         | Sort::LoadBalancer
         | Sort::TargetGroup
@@ -46,6 +56,9 @@ pub fn left_alone(one: &Leftover) -> Option<&'static str> {
         | Sort::LatticeTargetGroup
         | Sort::LatticeVpcAssociation
         | Sort::LatticeNetwork
+        | Sort::OidcProvider
+        | Sort::InstanceProfile
+        | Sort::Policy
         | Sort::NetworkInterface
         | Sort::SecurityGroupRule
         | Sort::SecurityGroup => None,
@@ -127,6 +140,12 @@ async fn once(clients: &Clients, thing: &Thing) -> CloudResult<()> {
             let call = lattice.delete_service_network().service_network_identifier(id);
             call.send().await.named("VPC Lattice.DeleteServiceNetwork").map(drop)
         }
+        Sort::OidcProvider => {
+            let call = clients.iam.delete_open_id_connect_provider().open_id_connect_provider_arn(id);
+            call.send().await.named("IAM.DeleteOpenIDConnectProvider").map(drop)
+        }
+        Sort::InstanceProfile => identity::instance_profile(clients, id).await,
+        Sort::Policy => identity::policy(clients, id).await,
         Sort::NetworkInterface => {
             ec2(clients, "DeleteNetworkInterface", json!({ "NetworkInterfaceId": id })).await
         }
@@ -165,4 +184,28 @@ async fn target_group(clients: &Clients, id: &str) -> CloudResult<()> {
     }
     let call = lattice.delete_target_group().target_group_identifier(id).send().await;
     call.named("VPC Lattice.DeleteTargetGroup").map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Place;
+
+    fn policy(free: bool, held: Option<&str>, tags: &[(&str, &str)]) -> Leftover {
+        let place = Place { account: None, region: "us-west-2".into() };
+        let mut thing = Thing::new(Sort::Policy, "arn", &place, "111122223333");
+        thing.tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        thing.free = free;
+        thing.held = held.map(str::to_owned);
+        Leftover { thing, whose: Whose::Cluster { cluster: "edge".into() }, why: String::new() }
+    }
+
+    #[test]
+    fn what_somebody_may_use_in_another_region_is_left_alone() {
+        let region = [("topology.kubernetes.io/region", "us-west-2")];
+        assert_eq!(left_alone(&policy(true, None, &[])), None);
+        assert_eq!(left_alone(&policy(false, None, &region)), None);
+        assert!(left_alone(&policy(false, None, &[])).is_some_and(|why| why.contains("another region")));
+        assert_eq!(left_alone(&policy(true, Some("it is held"), &region)), Some("it is held"));
+    }
 }
