@@ -1,5 +1,5 @@
 //! `AwsJson`: what the thin clients have in common whose services speak JSON, one operation a `X-Amz-Target`. What the
-//! operations mean is in each client: `logs`, `tagged`.
+//! operations mean is in each client: `accelerators`, `logs`, `tagged`.
 
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
 use aws_smithy_runtime_api::box_error::BoxError;

@@ -3,6 +3,8 @@
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
+use super::accelerators::Accelerators;
+use super::classic::Classic;
 use super::ec2::Ec2;
 use super::logs::Logs;
 use super::tagged::Tagged;
@@ -13,8 +15,12 @@ use crate::graph::Place;
 /// The AWS clients of one account and region. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Clients {
+    /// Accelerators.
+    pub accelerators: Accelerators,
     /// Certificates.
     pub acm: aws_sdk_acm::Client,
+    /// Classic Load Balancers.
+    pub classic: Classic,
     /// Networks.
     pub ec2: Ec2,
     /// Clusters.
@@ -50,7 +56,9 @@ impl Clients {
         let watchman =
             Watchman { access: settings.access, gate: settings.gate.clone(), calls: calls.clone() };
         Self {
+            accelerators: Accelerators::new(sdk, &watchman),
             acm: client!(aws_sdk_acm, sdk, watchman),
+            classic: Classic::new(sdk, &watchman),
             ec2: Ec2::new(sdk, &watchman),
             eks: client!(aws_sdk_eks, sdk, watchman),
             elb: client!(aws_sdk_elasticloadbalancingv2, sdk, watchman),

@@ -2,9 +2,11 @@
 //!
 //! `Cloud` is shared by a run; `Cx` is what a kind gets for one resource. What is said to a cloud is in `kind`.
 
+pub mod accelerators;
 pub mod access;
 mod awsjson;
 mod calls;
+pub mod classic;
 mod clients;
 mod cluster;
 pub mod door;
@@ -12,6 +14,7 @@ mod downloads;
 pub mod ec2;
 pub mod eks;
 mod error;
+mod forms;
 mod kube;
 mod line;
 pub mod logs;
@@ -45,7 +48,7 @@ pub use downloads::{Downloads, OTHER_DIGEST, sha256};
 pub use error::{Absent, CloudError, CloudResult, ErrorSort, Named, Wrong};
 pub use objects::{MANAGER, NOT_SERVED, ObjectRef, Objects, from_kube};
 pub use owner::{ADDRESS, LINEAGE, TOKEN, split_tags};
-pub use partition::home;
+pub use partition::{accelerated, home};
 pub use settings::{Settings, retry, timeouts};
 pub use tags::{Tags, lattice_tags, retag_lattice, tag_changes};
 pub use token::Token;

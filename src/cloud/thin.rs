@@ -1,5 +1,5 @@
 //! `Thin`: what the clients have in common that are not crates of the SDK: its orchestrator with the same retries,
-//! timeouts, signing and watchman. How requests and answers look is in `awsjson` and in `ec2`.
+//! timeouts, signing and watchman. How requests and answers look is in `awsjson` and in `forms`.
 
 use std::fmt;
 

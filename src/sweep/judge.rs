@@ -96,11 +96,29 @@ pub fn leftovers(scope: &Scope, things: &[Thing]) -> Vec<Leftover> {
         let why = with(thing, &leftover);
         Some(Leftover { thing: thing.clone(), whose: Whose::With { leftover }, why })
     }));
+    hold(&mut found, things);
     found.sort_by(|a, b| {
         let key = |one: &Leftover| (one.thing.sort, one.thing.place.clone(), one.thing.id.clone());
         key(a).cmp(&key(b))
     });
     found
+}
+
+/// What an endpoint service of others offers to other VPCs cannot go, nor should its listeners.
+fn hold(found: &mut [Leftover], things: &[Thing]) {
+    let left: BTreeSet<String> = found.iter().map(|one| one.thing.id.clone()).collect();
+    let services = things.iter().filter(|thing| thing.sort == Sort::EndpointService);
+    for service in services.filter(|service| !left.contains(&service.id)) {
+        for one in found.iter_mut() {
+            let balancer =
+                if one.thing.sort == Sort::Listener { one.thing.of.first() } else { Some(&one.thing.id) };
+            if balancer.is_some_and(|balancer| service.of.contains(balancer)) {
+                let words = format!("the endpoint service {} offers it to other VPCs", service.id);
+                one.why.push_str(&format!("; {words}"));
+                one.thing.held = Some(words);
+            }
+        }
+    }
 }
 
 fn goes_with_its_group(rule: &Thing, ids: &BTreeSet<String>) -> bool {
@@ -229,6 +247,12 @@ pub fn is_tagged(thing: &Thing, cluster: &str) -> bool {
         Sort::NetworkInterface | Sort::SecurityGroup | Sort::Volume => {
             owned() || named() || thing.tag(CNI) == Some(cluster)
         }
+        Sort::EndpointService
+        | Sort::LoadBalancer
+        | Sort::ClassicLoadBalancer
+        | Sort::TargetGroup
+        | Sort::Instance
+        | Sort::LaunchTemplate => owned() || named(),
         Sort::OidcProvider | Sort::InstanceProfile | Sort::Policy => {
             owned() || named() || thing.tag(EKSCTL) == Some(cluster)
         }
@@ -410,5 +434,51 @@ mod tests {
         let other = Cluster { name: "edge".into(), place: elsewhere, lives: true, ..Cluster::default() };
         scope.clusters.push(other);
         assert_eq!(ids(&scope, &things), [things[3].id.as_str(), "here"]);
+    }
+
+    #[test]
+    fn a_load_balancer_that_others_offer_is_held_with_its_listeners() {
+        let balancer = thing(Sort::LoadBalancer, "nlb", &[(LBC, "edge")]);
+        let listener = Thing { of: vec!["nlb".into()], ..thing(Sort::Listener, "l", &[]) };
+        let service = |tags: &[(&str, &str)]| Thing {
+            of: vec!["nlb".into()],
+            ..thing(Sort::EndpointService, "vpce-svc-1", tags)
+        };
+        let found = leftovers(&scope(), &[balancer.clone(), listener.clone(), service(&[])]);
+        assert!(found.iter().all(|one| one.thing.held.is_some()) && found.len() == 2, "{found:#?}");
+        assert!(found[1].why.ends_with("gone; the endpoint service vpce-svc-1 offers it to other VPCs"));
+        let found = leftovers(&scope(), &[balancer, listener, service(&[(LBC, "edge")])]);
+        assert!(found.iter().all(|one| one.thing.held.is_none()) && found.len() == 3, "{found:#?}");
+    }
+
+    #[test]
+    fn an_accelerator_is_of_the_cluster_in_the_region_that_its_tags_name() {
+        let of = |id: &str, region: &str| {
+            let tags =
+                [(LBC, "edge"), ("elbv2.k8s.aws/cluster-region", region), ("aga.k8s.aws/stack", "demo/a")];
+            // The service answers in one region, wherever the cluster is.
+            let place = Place { account: None, region: "us-east-2".into() };
+            Thing { place, ..thing(Sort::Accelerator, id, &tags) }
+        };
+        assert_eq!(ids(&scope(), &[of("a", "us-west-2"), of("b", "eu-west-1")]), ["a"]);
+    }
+
+    #[test]
+    fn nodes_and_load_balancers_of_a_cluster_are_known_by_any_of_its_tags() {
+        let owned = ("kubernetes.io/cluster/edge", "owned");
+        let shared = ("kubernetes.io/cluster/edge", "shared");
+        let things = [
+            thing(Sort::ClassicLoadBalancer, "a", &[owned]),
+            thing(Sort::LoadBalancer, "b", &[("eks:eks-cluster-name", "edge")]),
+            thing(Sort::Instance, "c", &[("aws:eks:cluster-name", "edge")]),
+            thing(Sort::LaunchTemplate, "d", &[("karpenter.k8s.aws/cluster", "edge")]),
+            thing(Sort::Instance, "e", &[shared]),
+            thing(Sort::Subnet, "f", &[owned]),
+            thing(Sort::Instance, "g", &[("eks:eks-cluster-name", "edge-2")]),
+        ];
+        let mut scope = scope();
+        assert_eq!(ids(&scope, &things), ["b", "a", "c", "d"]);
+        scope.clusters[0].lives = true;
+        assert!(ids(&scope, &things).is_empty());
     }
 }

@@ -5,14 +5,20 @@ use serde::Serialize;
 
 use super::thing::Thing;
 
+/// The tag of an instance that names the Auto Scaling group which started it.
+pub const AUTO_SCALING: &str = "aws:autoscaling:groupName";
+
 /// A sort of thing. The order is that of removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "their titles say what they are")]
 pub enum Sort {
     Record,
+    Accelerator,
+    EndpointService,
     Listener,
     LoadBalancer,
+    ClassicLoadBalancer,
     TargetGroup,
     LatticeServiceAssociation,
     LatticeListener,
@@ -24,6 +30,8 @@ pub enum Sort {
     PodIdentity,
     NodeGroup,
     Cluster,
+    Instance,
+    LaunchTemplate,
     OidcProvider,
     InstanceProfile,
     Policy,
@@ -48,8 +56,11 @@ impl Sort {
     /// All of them.
     pub const ALL: &[Self] = &[
         Self::Record,
+        Self::Accelerator,
+        Self::EndpointService,
         Self::Listener,
         Self::LoadBalancer,
+        Self::ClassicLoadBalancer,
         Self::TargetGroup,
         Self::LatticeServiceAssociation,
         Self::LatticeListener,
@@ -61,6 +72,8 @@ impl Sort {
         Self::PodIdentity,
         Self::NodeGroup,
         Self::Cluster,
+        Self::Instance,
+        Self::LaunchTemplate,
         Self::OidcProvider,
         Self::InstanceProfile,
         Self::Policy,
@@ -85,8 +98,11 @@ impl Sort {
     pub fn title(self) -> &'static str {
         match self {
             Self::Record => "DNS record",
+            Self::Accelerator => "accelerator",
+            Self::EndpointService => "VPC endpoint service",
             Self::Listener => "listener",
             Self::LoadBalancer => "load balancer",
+            Self::ClassicLoadBalancer => "Classic Load Balancer",
             Self::TargetGroup => "target group",
             Self::LatticeServiceAssociation => "Lattice service association",
             Self::LatticeListener => "Lattice listener",
@@ -98,6 +114,8 @@ impl Sort {
             Self::PodIdentity => "pod identity association",
             Self::NodeGroup => "node group",
             Self::Cluster => "EKS cluster",
+            Self::Instance => "instance",
+            Self::LaunchTemplate => "launch template",
             Self::OidcProvider => "OpenID Connect provider",
             Self::InstanceProfile => "instance profile",
             Self::Policy => "IAM policy",
@@ -122,7 +140,7 @@ impl Sort {
     /// Whether it belongs to an account and to no region of it.
     pub fn is_global(self) -> bool {
         let of_iam = matches!(self, Self::OidcProvider | Self::InstanceProfile | Self::Policy | Self::Role);
-        of_iam || matches!(self, Self::Record | Self::HostedZone)
+        of_iam || matches!(self, Self::Record | Self::HostedZone | Self::Accelerator)
     }
 }
 
@@ -137,8 +155,13 @@ pub fn command(thing: &Thing) -> String {
             let change = format!("'[{{\"Action\": \"DELETE\", ...}}]' # {} {sort}", thing.name);
             format!("route53 change-resource-record-sets --hosted-zone-id {of} --change-batch {change}")
         }
+        Sort::Accelerator => format!("globalaccelerator delete-accelerator --accelerator-arn {id}"),
+        Sort::EndpointService => {
+            format!("ec2 delete-vpc-endpoint-service-configurations --service-ids {id}")
+        }
         Sort::Listener => format!("elbv2 delete-listener --listener-arn {id}"),
         Sort::LoadBalancer => format!("elbv2 delete-load-balancer --load-balancer-arn {id}"),
+        Sort::ClassicLoadBalancer => format!("elb delete-load-balancer --load-balancer-name {id}"),
         Sort::TargetGroup => format!("elbv2 delete-target-group --target-group-arn {id}"),
         Sort::LatticeServiceAssociation => format!(
             "vpc-lattice delete-service-network-service-association --service-network-service-association-identifier {id}"
@@ -164,6 +187,14 @@ pub fn command(thing: &Thing) -> String {
         }
         Sort::NodeGroup => format!("eks delete-nodegroup --cluster-name {cluster} --nodegroup-name {name}"),
         Sort::Cluster => format!("eks delete-cluster --name {id}"),
+        Sort::Instance => match thing.tag(AUTO_SCALING) {
+            Some(group) => {
+                let group = format!("--auto-scaling-group-name {group}");
+                format!("autoscaling delete-auto-scaling-group {group} --force-delete")
+            }
+            None => format!("ec2 terminate-instances --instance-ids {id}"),
+        },
+        Sort::LaunchTemplate => format!("ec2 delete-launch-template --launch-template-id {id}"),
         Sort::OidcProvider => {
             format!("iam delete-open-id-connect-provider --open-id-connect-provider-arn {id}")
         }
@@ -188,8 +219,9 @@ pub fn command(thing: &Thing) -> String {
         Sort::Vpc => format!("ec2 delete-vpc --vpc-id {id}"),
         Sort::Volume => format!("ec2 delete-volume --volume-id {id}"),
     };
-    match thing.sort.is_global() {
+    match thing.sort.is_global() && thing.sort != Sort::Accelerator {
         true => format!("aws {line}"),
+        // Accelerators live in no region either, but are asked for in one.
         false => format!("aws {line} --region {}", thing.place.region),
     }
 }
@@ -215,6 +247,10 @@ mod tests {
         );
         let role = Thing::new(Sort::Role, "shop-edge", &place, "111122223333");
         assert_eq!(command(&role), "aws iam delete-role --role-name shop-edge");
+        let mut instance = Thing::new(Sort::Instance, "i-1", &place, "111122223333");
+        assert_eq!(command(&instance), "aws ec2 terminate-instances --instance-ids i-1 --region us-west-2");
+        instance.tags.insert(AUTO_SCALING.to_owned(), "workers".to_owned());
+        assert!(command(&instance).contains("--auto-scaling-group-name workers --force-delete"));
         let group = Thing::new(Sort::NodeGroup, "edge/default", &place, "111122223333");
         assert!(command(&group).contains("--cluster-name edge --nodegroup-name default"));
     }

@@ -1,24 +1,14 @@
 //! `Ec2`: a thin EC2 client on the SDK's own orchestrator: the same retries, timeouts, signing and watchman.
 //!
-//! Inputs are JSON in the words of the API reference, flattened to a form (`form`); answers are JSON in the words of
-//! EC2's XML (`xml`). The EC2 crate of the SDK costs minutes of build for some thirty calls. What the kinds ask in
-//! common is in `look`.
+//! The EC2 crate of the SDK costs minutes of build for some thirty calls. How requests and answers look is in `forms`.
+//! What the kinds ask in common is in `look`.
 
-mod form;
 mod look;
-mod xml;
 
-use aws_smithy_runtime::client::orchestrator::operation::Operation;
-use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
-use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::error::metadata::ErrorMetadata;
 use aws_types::SdkConfig;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use super::error::from_sdk;
-use super::thin::{Thin, ThinError};
+use super::forms::{Forms, Named};
 use super::watchman::Watchman;
 use super::{CloudError, CloudResult, ErrorSort};
 
@@ -39,85 +29,28 @@ const ONCE: &[&str] = &[
     "CreateVpc",
 ];
 
+const NAME: Named = Named { service: "EC2", signing: "ec2", version: "2016-11-15", once: ONCE };
+
 /// A client of one account and region. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Ec2(Thin);
+pub struct Ec2(Forms);
 
 impl Ec2 {
     pub(super) fn new(sdk: &SdkConfig, watchman: &Watchman) -> Self {
-        Self(Thin::new("EC2", "ec2", sdk, watchman))
+        Self(Forms::new(&NAME, sdk, watchman))
     }
 
     /// Sends one call. `params` is nested JSON in the API's words, lists in the singular as the wire has them:
     /// `{"Filter": [{"Name": "vpc-id", "Value": ["vpc-1"]}]}`. The answer is the content of the response element;
     /// lists are arrays even when empty; numbers and truth values are texts.
     pub async fn call(&self, action: &'static str, params: Json) -> CloudResult<Json> {
-        let body = form::write(action, &params);
-        let answer = self.operation(action).invoke(body).await;
-        answer.map_err(|error| {
-            let broken = error.raw_response().is_some_and(|response| response.status().is_server_error());
-            let error = from_sdk(&format!("EC2.{action}"), &error);
-            // Whether a server that broke did it, nobody knows: as if no answer had come.
-            if broken && error.sort == ErrorSort::Other {
-                error.meaning(ErrorSort::Unreachable)
-            } else {
-                error
-            }
-        })
+        self.0.call(action, &params).await
     }
 
     /// Sends a call for each page and gives what the list `set` held on all of them.
     pub async fn pages(&self, action: &'static str, params: Json, set: &str) -> CloudResult<Vec<Json>> {
-        let mut params = params;
-        let mut all = Vec::new();
-        loop {
-            let mut answer = self.call(action, params.clone()).await?;
-            if let Json::Array(items) = answer[set].take() {
-                all.extend(items);
-            }
-            match answer["nextToken"].as_str() {
-                Some(token) if !token.is_empty() => params["NextToken"] = json!(token),
-                _ => return Ok(all),
-            }
-        }
+        self.0.pages(action, params, set, ("nextToken", "NextToken")).await
     }
-
-    fn operation(&self, action: &'static str) -> Operation<String, Json, ThinError> {
-        let mut builder = self.0.operation(action);
-        if !ONCE.contains(&action) {
-            builder = builder
-                .retry_classifier(TransientErrorClassifier::<ThinError>::new())
-                .retry_classifier(HttpStatusCodeClassifier::default());
-        }
-        builder.serializer(request).deserializer(answer).build()
-    }
-}
-
-fn request(body: String) -> Result<HttpRequest, BoxError> {
-    let mut request = HttpRequest::new(SdkBody::from(body));
-    request.set_method("POST")?;
-    request.set_uri("/")?;
-    let headers = request.headers_mut();
-    headers.insert("content-type", "application/x-www-form-urlencoded; charset=utf-8");
-    headers.insert("user-agent", concat!("stack/", env!("CARGO_PKG_VERSION")));
-    Ok(request)
-}
-
-fn answer(response: &HttpResponse) -> Result<Json, OrchestratorError<ThinError>> {
-    let text = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
-    let read = xml::read(&text);
-    if response.status().is_success() {
-        return read.ok_or_else(|| OrchestratorError::other("the answer is not XML"));
-    }
-    let read = read.unwrap_or_default();
-    let errors = &read["Errors"]["Error"];
-    let error = errors.get(0).unwrap_or(errors);
-    let status = format!("HTTP status {}", response.status().as_u16());
-    let meta = ErrorMetadata::builder()
-        .code(error["Code"].as_str().unwrap_or_default())
-        .message(error["Message"].as_str().unwrap_or(&status))
-        .build();
-    Err(OrchestratorError::operation(ThinError(meta)))
 }
 
 /// The id that a create answered, at a path as in `vpc/vpcId`.

@@ -3,10 +3,12 @@
 //! Handlers get the input as JSON in the words of the service's API and answer in the same. How requests and answers
 //! look on the wire is in `wire`, by protocol. A service is one folder or file here and one line in `SERVICES`.
 
+pub mod accelerator;
 pub mod acm;
 pub mod ec2;
 pub mod eks;
 pub mod elb;
+pub mod elb_classic;
 pub mod iam;
 pub mod lattice;
 pub mod logs;
@@ -94,10 +96,12 @@ pub struct Service {
 
 /// Every service there is.
 pub const SERVICES: &[&Service] = &[
+    &accelerator::SERVICE,
     &acm::SERVICE,
     &ec2::SERVICE,
     &eks::SERVICE,
     &elb::SERVICE,
+    &elb_classic::SERVICE,
     &iam::SERVICE,
     &lattice::SERVICE,
     &logs::SERVICE,

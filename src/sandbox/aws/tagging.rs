@@ -16,7 +16,9 @@ pub const SERVICE: Service = Service {
 /// EC2's tables, how its ARNs call what is in them, and the field of the id.
 const EC2: &[(&str, &str, &str)] = &[
     ("ec2/address", "elastic-ip", "allocationId"),
+    ("ec2/instance", "instance", "instanceId"),
     ("ec2/internet-gateway", "internet-gateway", "internetGatewayId"),
+    ("ec2/launch-template", "launch-template", "launchTemplateId"),
     ("ec2/nat-gateway", "natgateway", "natGatewayId"),
     ("ec2/network-interface", "network-interface", "networkInterfaceId"),
     ("ec2/route-table", "route-table", "routeTableId"),
@@ -26,6 +28,7 @@ const EC2: &[(&str, &str, &str)] = &[
     ("ec2/volume", "volume", "volumeId"),
     ("ec2/vpc", "vpc", "vpcId"),
     ("ec2/vpc-endpoint", "vpc-endpoint", "vpcEndpointId"),
+    ("ec2/vpc-endpoint-service", "vpc-endpoint-service", "serviceId"),
 ];
 
 /// The tables of IAM that are told of here: roles and users are not.

@@ -1,7 +1,10 @@
-//! Elastic Load Balancing: load balancers and target groups with their tags, twenty a call, and the listeners of what
-//! is left over.
+//! Elastic Load Balancing: load balancers, the classic ones too, and target groups with their tags, twenty a call, and
+//! the listeners of what is left over.
+
+use aws_sdk_elasticloadbalancingv2::types::TagDescription;
 
 use super::{Ground, Seen};
+use crate::cloud::classic::Balancer;
 use crate::cloud::{Absent, CloudResult, ErrorSort, Named};
 use crate::sweep::sort::Sort;
 use crate::sweep::thing::Thing;
@@ -65,6 +68,12 @@ async fn listeners(ground: Ground<'_>, of: &[&Thing]) -> CloudResult<Vec<Thing>>
     Ok(things)
 }
 
+pub(super) async fn classic(ground: Ground<'_>) -> CloudResult<Vec<Thing>> {
+    let all = ground.clients.classic.all().await?.into_iter();
+    let thing = |one: Balancer| Thing { vpc: one.vpc, ..ground.thing(Sort::ClassicLoadBalancer, &one.name) };
+    tagged(ground, all.map(thing).collect()).await
+}
+
 /// Puts their tags in. Those that went since they were listed are left out.
 async fn tagged(ground: Ground<'_>, things: Vec<Thing>) -> CloudResult<Vec<Thing>> {
     let mut all = Vec::new();
@@ -84,14 +93,22 @@ async fn tagged(ground: Ground<'_>, things: Vec<Thing>) -> CloudResult<Vec<Thing
 }
 
 async fn tags_of(ground: Ground<'_>, mut things: Vec<Thing>) -> CloudResult<Vec<Thing>> {
-    let arns = things.iter().map(|thing| thing.id.clone()).collect();
-    let call = ground.clients.elb.describe_tags().set_resource_arns(Some(arns));
-    let answer = call.send().await.named("ELBv2.DescribeTags")?;
-    for told in answer.tag_descriptions() {
-        let arn = told.resource_arn().unwrap_or_default();
+    let told = if things.iter().any(|thing| thing.sort == Sort::ClassicLoadBalancer) {
+        let names: Vec<&str> = things.iter().map(|thing| thing.id.as_str()).collect();
+        ground.clients.classic.tags_of(&names).await?
+    } else {
+        let arns = things.iter().map(|thing| thing.id.clone()).collect();
+        let call = ground.clients.elb.describe_tags().set_resource_arns(Some(arns));
+        let answer = call.send().await.named("ELBv2.DescribeTags")?;
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        if let Some(thing) = things.iter_mut().find(|thing| thing.id == arn) {
-            thing.tags = told.tags().iter().map(|tag| (text(tag.key()), text(tag.value()))).collect();
+        let tags = |told: &TagDescription| {
+            told.tags().iter().map(|tag| (text(tag.key()), text(tag.value()))).collect()
+        };
+        answer.tag_descriptions().iter().map(|told| (text(told.resource_arn()), tags(told))).collect()
+    };
+    for (id, tags) in told {
+        if let Some(thing) = things.iter_mut().find(|thing| thing.id == id) {
+            thing.tags = tags;
         }
     }
     Ok(things)

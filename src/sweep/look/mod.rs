@@ -2,6 +2,7 @@
 //!
 //! A list that cannot be read is told as such and never counts as empty. What the things mean is in `judge`.
 
+mod accelerators;
 mod balancing;
 mod certificates;
 mod clusters;
@@ -70,6 +71,7 @@ pub(super) async fn region(ground: Ground<'_>) -> Vec<Seen> {
     readings.extend(network::SORTS.iter().map(|row| one(row.sort, network::read(ground, row))));
     readings.push(one(Sort::TargetGroup, balancing::target_groups(ground)));
     readings.push(Box::pin(balancing::load_balancers(ground)));
+    readings.push(one(Sort::ClassicLoadBalancer, balancing::classic(ground)));
     readings.push(Box::pin(lattice::networks(ground)));
     readings.push(Box::pin(lattice::services(ground)));
     readings.push(one(Sort::LatticeTargetGroup, lattice::target_groups(ground)));
@@ -85,6 +87,7 @@ pub(super) async fn account(ground: Ground<'_>) -> Vec<Seen> {
         one(Sort::Role, identity::roles(ground)),
         one(Sort::OidcProvider, identity::providers(ground)),
         Box::pin(identity::tagged(ground)),
+        one(Sort::Accelerator, accelerators::read(ground)),
         one(Sort::HostedZone, dns::zones(ground)),
         one(Sort::Record, dns::records(ground)),
     ];

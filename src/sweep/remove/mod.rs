@@ -3,6 +3,7 @@
 //! Only what carries the tags of the cluster is touched, and what goes with that. Every step is safe to repeat: what
 //! is gone already is a success, what is still held is asked again for a while.
 
+mod accelerator;
 mod identity;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use serde_json::{Value as Json, json};
 use super::judge::{Leftover, Whose, is_tagged, region_of};
 use super::sort::Sort;
 use super::thing::Thing;
+use crate::cloud::ec2::{items, text};
 use crate::cloud::{Absent, Clients, Cloud, CloudError, CloudResult, ErrorSort, Named};
 
 /// Between two attempts at what is still held.
@@ -46,8 +48,11 @@ pub fn left_alone(one: &Leftover) -> Option<&str> {
         Sort::InstanceProfile | Sort::Policy if !one.thing.free && region_of(&one.thing).is_none() => {
             Some("it is in use, perhaps by a cluster of this name in another region")
         }
-        Sort::Listener
+        Sort::Accelerator
+        | Sort::EndpointService
+        | Sort::Listener
         | Sort::LoadBalancer
+        | Sort::ClassicLoadBalancer
         | Sort::TargetGroup
         | Sort::LatticeServiceAssociation
         | Sort::LatticeListener
@@ -56,6 +61,8 @@ pub fn left_alone(one: &Leftover) -> Option<&str> {
         | Sort::LatticeTargetGroup
         | Sort::LatticeVpcAssociation
         | Sort::LatticeNetwork
+        | Sort::Instance
+        | Sort::LaunchTemplate
         | Sort::OidcProvider
         | Sort::InstanceProfile
         | Sort::Policy
@@ -109,6 +116,9 @@ async fn once(clients: &Clients, thing: &Thing) -> CloudResult<()> {
             let call = clients.elb.delete_load_balancer().load_balancer_arn(id);
             call.send().await.named("ELBv2.DeleteLoadBalancer").map(drop)
         }
+        Sort::Accelerator => accelerator::accelerator(clients, id).await,
+        Sort::ClassicLoadBalancer => clients.classic.delete(id).await,
+        Sort::EndpointService => endpoint_service(clients, id).await,
         Sort::TargetGroup => {
             let call = clients.elb.delete_target_group().target_group_arn(id);
             call.send().await.named("ELBv2.DeleteTargetGroup").map(drop)
@@ -140,6 +150,8 @@ async fn once(clients: &Clients, thing: &Thing) -> CloudResult<()> {
             let call = lattice.delete_service_network().service_network_identifier(id);
             call.send().await.named("VPC Lattice.DeleteServiceNetwork").map(drop)
         }
+        Sort::Instance => ec2(clients, "TerminateInstances", json!({ "InstanceId": [id] })).await,
+        Sort::LaunchTemplate => ec2(clients, "DeleteLaunchTemplate", json!({ "LaunchTemplateId": id })).await,
         Sort::OidcProvider => {
             let call = clients.iam.delete_open_id_connect_provider().open_id_connect_provider_arn(id);
             call.send().await.named("IAM.DeleteOpenIDConnectProvider").map(drop)
@@ -161,6 +173,19 @@ async fn once(clients: &Clients, thing: &Thing) -> CloudResult<()> {
 
 async fn ec2(clients: &Clients, action: &'static str, params: Json) -> CloudResult<()> {
     clients.ec2.call(action, params).await.map(drop)
+}
+
+/// The call is a success whatever comes of it; what could not be deleted is told in its answer.
+async fn endpoint_service(clients: &Clients, id: &str) -> CloudResult<()> {
+    let action = "DeleteVpcEndpointServiceConfigurations";
+    let answer = clients.ec2.call(action, json!({ "ServiceId": [id] })).await?;
+    match items(&answer, "unsuccessful").map(|one| &one["error"]).next() {
+        None => Ok(()),
+        Some(error) => {
+            let (code, words) = (text(error, "code"), text(error, "message"));
+            Err(CloudError::answered(format!("EC2.{action}"), &code, words, None))
+        }
+    }
 }
 
 /// Its targets are taken out first; they drain a while, in which it is still held.

@@ -26,10 +26,10 @@ pub struct Marks {
 }
 
 /// How many groups there are.
-pub const GROUPS: usize = 29;
+pub const GROUPS: usize = 35;
 
-/// The groups that the controllers of a cluster make and that a sweep of it removes.
-pub const OF_CLUSTER: &[usize] = &[0, 1, 2, 3, 4, 14, 15, 16, 26, 27, 28];
+/// The groups that a cluster leaves, that a sweep of it removes and that tell its VPC or region.
+pub const OF_CLUSTER: &[usize] = &[0, 1, 2, 3, 4, 14, 15, 16, 26, 27, 28, 29, 30, 31, 34];
 
 /// What was put in: sort and id, as an audit tells them, where it should tell them.
 pub type Put = Vec<(Sort, String)>;
@@ -248,6 +248,24 @@ impl Planter<'_, '_> {
                 self.here.put("route53/record", &format!("Z0APIEXAMPLECOM01/{name}./CNAME"), doc);
                 self.put.push((Sort::Record, format!("Z0APIEXAMPLECOM01/{name}/CNAME")));
             }
+            29 => self.classic(),
+            30 => self.accelerator(),
+            31 => {
+                let tags = self.owned();
+                let more = json!({ "instanceState": { "code": 16, "name": "running" }, "vpcId": vpc });
+                self.ec2(Sort::Instance, ("instance", "i", "instanceId"), &tags, more);
+            }
+            32 => {
+                let tags = vec![("karpenter.k8s.aws/cluster".into(), self.marks.cluster.into())];
+                let more = json!({ "launchTemplateName": format!("karpenter.k8s.aws/{key}") });
+                self.ec2(Sort::LaunchTemplate, ("launch-template", "lt", "launchTemplateId"), &tags, more);
+            }
+            33 => {
+                let (tags, table) = (self.lbc(), ("vpc-endpoint-service", "vpce-svc", "serviceId"));
+                let more = json!({ "serviceState": "Available", "networkLoadBalancerArnSet": ["arn:none"] });
+                self.ec2(Sort::EndpointService, table, &tags, more);
+            }
+            34 => self.in_tree(),
             26 => self.policies(),
             27 => self.profiles(),
             28 => {
@@ -330,6 +348,52 @@ impl Planter<'_, '_> {
         let more = json!({ "name": id });
         self.vpc_lattice(Sort::LatticeNetwork, "service-network", "servicenetwork", &id, &tags, more);
         self.logs(&id, &format!("als-n{}", self.marks.key));
+    }
+
+    fn owned(&self) -> Vec<(String, String)> {
+        vec![(format!("kubernetes.io/cluster/{}", self.marks.cluster), "owned".into())]
+    }
+
+    /// As the cloud provider in Kubernetes makes one for a Service, with its group.
+    fn classic(&mut self) {
+        let (name, vpc) = (format!("a{}", self.marks.key), self.marks.vpc);
+        let mut tags = self.owned();
+        tags.push(("kubernetes.io/service-name".into(), "demo/shop".into()));
+        let doc = json!({ "LoadBalancerName": name, "VPCId": vpc, "_tags": pairs(&tags, "Key", "Value") });
+        self.put(Sort::ClassicLoadBalancer, "elb-classic/load-balancer", &name, doc);
+        let more = json!({ "groupName": format!("k8s-elb-{name}"), "groupDescription": "g", "vpcId": vpc });
+        let owned = self.owned();
+        self.ec2(Sort::SecurityGroup, ("security-group", "sg-elb", "groupId"), &owned, more);
+    }
+
+    /// The same as a network load balancer: none of the tags are of the load balancer controller.
+    fn in_tree(&mut self) {
+        let (key, vpc) = (self.marks.key, self.marks.vpc);
+        let tags = pairs(&self.owned(), "Key", "Value");
+        let more =
+            json!({ "LoadBalancerName": format!("a{key}"), "VpcId": vpc, "Type": "network", "_tags": tags });
+        self.elb(Sort::LoadBalancer, "load-balancer", "loadbalancer/net", "LoadBalancerArn", more);
+        let more = json!({ "TargetGroupName": key, "VpcId": vpc, "LoadBalancerArns": [], "_tags": tags });
+        self.elb(Sort::TargetGroup, "target-group", "targetgroup/in-tree", "TargetGroupArn", more);
+    }
+
+    /// With a listener and an endpoint group.
+    fn accelerator(&mut self) {
+        let arn = format!("arn:aws:globalaccelerator::{ACCOUNT}:accelerator/{}", self.marks.key);
+        let mut tags = self.lbc();
+        tags.push(("aga.k8s.aws/stack".into(), "demo/shop".into()));
+        tags.push(("elbv2.k8s.aws/cluster-region".into(), self.marks.region.into()));
+        let doc = json!({
+            "AcceleratorArn": arn, "Name": "shop", "Enabled": true, "Status": "DEPLOYED",
+            "_tags": pairs(&tags, "Key", "Value"),
+        });
+        self.put(Sort::Accelerator, "globalaccelerator/accelerator", &arn, doc);
+        let listener = format!("{arn}/listener/l");
+        let doc = json!({ "ListenerArn": listener, "_of": arn });
+        self.here.put("globalaccelerator/listener", &listener, doc);
+        let group = format!("{listener}/endpoint-group/g");
+        let doc = json!({ "EndpointGroupArn": group, "EndpointGroupRegion": "us-west-2", "_of": listener });
+        self.here.put("globalaccelerator/endpoint-group", &group, doc);
     }
 
     /// As Karpenter marks what lives in no region.

@@ -144,5 +144,6 @@ fn in_use(here: &Here<'_>, id: &str) -> bool {
     here.list(interface::SORT.table).iter().any(|doc| names(&doc["groupSet"]))
         || here.list(rule::SORT.table).iter().any(referred)
         || here.list("elb/load-balancer").iter().any(|doc| names(&doc["SecurityGroups"]))
+        || here.list("elb-classic/load-balancer").iter().any(|doc| names(&doc["SecurityGroups"]))
         || here.list("lattice/vpc-association").iter().any(|doc| names(&doc["securityGroupIds"]))
 }

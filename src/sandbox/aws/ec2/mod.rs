@@ -6,9 +6,12 @@
 
 mod address;
 mod describe;
+mod endpoint_service;
 mod gateway;
 mod group;
+mod instance;
 mod interface;
+mod launch_template;
 mod nat;
 mod others;
 mod region;
@@ -57,6 +60,7 @@ pub const SERVICE: Service = Service {
         operation!("AuthorizeSecurityGroupEgress", rule::authorize_egress),
         operation!("AuthorizeSecurityGroupIngress", rule::authorize_ingress),
         operation!("CreateInternetGateway", gateway::create),
+        operation!("CreateLaunchTemplate", launch_template::create),
         operation!("CreateNatGateway", nat::create),
         operation!("CreateRoute", route::create_route),
         operation!("CreateRouteTable", route::create),
@@ -64,7 +68,9 @@ pub const SERVICE: Service = Service {
         operation!("CreateSubnet", subnet::create),
         operation!("CreateTags", tags::create),
         operation!("CreateVpc", vpc::create),
+        operation!("CreateVpcEndpointServiceConfiguration", endpoint_service::create),
         operation!("DeleteInternetGateway", gateway::delete),
+        operation!("DeleteLaunchTemplate", launch_template::delete),
         operation!("DeleteNatGateway", nat::delete),
         operation!("DeleteNetworkInterface", interface::delete),
         operation!("DeleteRoute", route::delete_route),
@@ -73,9 +79,12 @@ pub const SERVICE: Service = Service {
         operation!("DeleteSubnet", subnet::delete),
         operation!("DeleteTags", tags::delete),
         operation!("DeleteVpc", vpc::delete),
+        operation!("DeleteVpcEndpointServiceConfigurations", endpoint_service::delete),
         operation!("DescribeAddresses", address::describe),
         operation!("DescribeAvailabilityZones", region::describe_zones),
+        operation!("DescribeInstances", instance::describe),
         operation!("DescribeInternetGateways", gateway::describe),
+        operation!("DescribeLaunchTemplates", launch_template::describe),
         operation!("DescribeManagedPrefixLists", region::describe_prefix_lists),
         operation!("DescribeNatGateways", nat::describe),
         operation!("DescribeNetworkInterfaces", interface::describe),
@@ -86,7 +95,7 @@ pub const SERVICE: Service = Service {
         operation!("DescribeTags", tags::describe),
         operation!("DescribeVolumes", others::describe_volumes),
         operation!("DescribeVpcAttribute", vpc::describe_attribute),
-        operation!("DescribeVpcEndpointServiceConfigurations", others::describe_services),
+        operation!("DescribeVpcEndpointServiceConfigurations", endpoint_service::describe),
         operation!("DescribeVpcEndpoints", others::describe_endpoints),
         operation!("DescribeVpcs", vpc::describe),
         operation!("DetachInternetGateway", gateway::detach),
@@ -99,6 +108,8 @@ pub const SERVICE: Service = Service {
         operation!("ReplaceRouteTableAssociation", route::replace_association),
         operation!("RevokeSecurityGroupEgress", rule::revoke_egress),
         operation!("RevokeSecurityGroupIngress", rule::revoke_ingress),
+        operation!("RunInstances", instance::run),
+        operation!("TerminateInstances", instance::terminate),
     ],
 };
 

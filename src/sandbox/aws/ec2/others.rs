@@ -1,5 +1,5 @@
-//! What others make in a network and what only has to be told of here: VPC endpoints, what they lead to, and volumes. Nobody makes them by
-//! a call; they are put into the tables.
+//! What others make in a network and what only has to be told of here: VPC endpoints and volumes. Nobody makes them by a
+//! call; they are put into the tables.
 
 use serde_json::Value as Json;
 
@@ -22,20 +22,6 @@ pub(super) const ENDPOINT: Sort = Sort {
     ],
 };
 
-/// Endpoint services: what load balancers offer to other VPCs.
-pub(super) const SERVICE: Sort = Sort {
-    table: "ec2/vpc-endpoint-service",
-    id: "serviceId",
-    ids: "ServiceId",
-    set: "serviceConfigurationSet",
-    missing: ("InvalidVpcEndpointServiceId.NotFound", "The VpcEndpointService Id '{}' does not exist"),
-    filters: &[
-        ("service-id", "serviceId"),
-        ("service-name", "serviceName"),
-        ("service-state", "serviceState"),
-    ],
-};
-
 pub(super) const VOLUME: Sort = Sort {
     table: "ec2/volume",
     id: "volumeId",
@@ -53,10 +39,6 @@ pub(super) const VOLUME: Sort = Sort {
 
 pub(super) fn describe_endpoints(here: &mut Here<'_>, input: &Json) -> Answer {
     describe_any(here, input, &ENDPOINT, as_it_is)
-}
-
-pub(super) fn describe_services(here: &mut Here<'_>, input: &Json) -> Answer {
-    describe_any(here, input, &SERVICE, as_it_is)
 }
 
 pub(super) fn describe_volumes(here: &mut Here<'_>, input: &Json) -> Answer {

@@ -7,7 +7,8 @@ use serde_json::{Value as Json, json};
 use super::super::wire::listed;
 use super::super::{Answer, Refusal};
 use super::describe::{Sort, as_it_is, select};
-use super::{address, done, gateway, group, interface, nat, others, region, route, rule, subnet, vpc};
+use super::{address, done, endpoint_service, gateway, group, instance, interface, launch_template, nat};
+use super::{others, region, route, rule, subnet, vpc};
 use crate::sandbox::world::{Doc, Here};
 
 /// How many tags a thing takes.
@@ -24,7 +25,10 @@ const SORTS: &[(&str, &str, &Sort)] = &[
     ("security-group", "sg-", &group::SORT),
     ("security-group-rule", "sgr-", &rule::SORT),
     ("network-interface", "eni-", &interface::SORT),
+    ("vpc-endpoint-service", "vpce-svc-", &endpoint_service::SORT),
     ("vpc-endpoint", "vpce-", &others::ENDPOINT),
+    ("instance", "i-", &instance::SORT),
+    ("launch-template", "lt-", &launch_template::SORT),
     ("volume", "vol-", &others::VOLUME),
     ("prefix-list", "pl-", &region::PREFIX_LISTS),
 ];

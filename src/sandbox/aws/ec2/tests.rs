@@ -299,3 +299,97 @@ fn what_another_service_holds_stays() {
     region.ask("DeleteSecurityGroup", json!({ "GroupId": group }), "/return");
     region.ask("DeleteSubnet", json!({ "SubnetId": subnet }), "/return");
 }
+
+#[test]
+fn an_instance_shuts_down_with_its_interface_and_is_told_of_for_an_hour() {
+    let mut region = Region::fresh();
+    let vpc = region.vpc();
+    let input = json!({ "VpcId": vpc, "CidrBlock": "10.0.0.0/24" });
+    let subnet = region.ask("CreateSubnet", input, "/subnet/subnetId");
+    let input =
+        json!({ "LaunchTemplateName": "nodes", "LaunchTemplateData": { "InstanceType": "m5.large" } });
+    let template = region.ask("CreateLaunchTemplate", input.clone(), "/launchTemplate/launchTemplateId");
+    assert_eq!(
+        region.refused("CreateLaunchTemplate", input),
+        "InvalidLaunchTemplateName.AlreadyExistsException"
+    );
+    let tags =
+        json!([{ "ResourceType": "instance", "Tag": [{ "Key": "eks:eks-cluster-name", "Value": "edge" }] }]);
+    let input = json!({
+        "LaunchTemplate": { "LaunchTemplateName": "nodes" }, "SubnetId": subnet, "MinCount": "2", "MaxCount": "2",
+        "TagSpecification": tags,
+    });
+    let made = region.ask("RunInstances", input, "/instancesSet");
+    let filter = json!([{ "Name": "tag:eks:eks-cluster-name", "Value": ["edge"] }]);
+    let told = region.ask("DescribeInstances", json!({ "Filter": filter }), "/reservationSet");
+    assert_eq!(told.as_array().map(Vec::len), Some(2));
+    assert_eq!(region.refused("DeleteSubnet", json!({ "SubnetId": subnet })), "DependencyViolation");
+    let ids = json!([made[0]["instanceId"], made[1]["instanceId"]]);
+    let gone = region.ask("TerminateInstances", json!({ "InstanceId": ids }), "/instancesSet/0");
+    let states = (&gone["previousState"]["name"], &gone["currentState"]["name"]);
+    assert_eq!(states, (&json!("running"), &json!("shutting-down")));
+    region.pass(100);
+    let state = "/reservationSet/0/instancesSet/0/instanceState/name";
+    assert_eq!(region.ask("DescribeInstances", json!({ "InstanceId": ids }), state), "terminated");
+    region.ask("DeleteSubnet", json!({ "SubnetId": subnet }), "/return");
+    region.pass(3_700);
+    assert_eq!(
+        region.refused("DescribeInstances", json!({ "InstanceId": ids })),
+        "InvalidInstanceID.NotFound"
+    );
+    let by_id = json!({ "LaunchTemplateId": template });
+    region.ask("DeleteLaunchTemplate", by_id.clone(), "/launchTemplate");
+    assert_eq!(region.refused("DeleteLaunchTemplate", by_id), "InvalidLaunchTemplateId.NotFound");
+}
+
+#[test]
+fn a_protected_instance_stays_and_none_of_the_call_goes() {
+    let mut region = Region::fresh();
+    let subnet = region.ask("DescribeSubnets", json!({}), "/subnetSet/0/subnetId");
+    let input = json!({ "ImageId": "ami-1", "SubnetId": subnet });
+    let free = region.ask("RunInstances", input, "/instancesSet/0/instanceId");
+    let input = json!({ "ImageId": "ami-1", "SubnetId": subnet, "DisableApiTermination": "true" });
+    let kept = region.ask("RunInstances", input, "/instancesSet/0/instanceId");
+    assert_eq!(
+        region.refused("TerminateInstances", json!({ "InstanceId": [free, kept] })),
+        "OperationNotPermitted"
+    );
+    let told = region.ask("DescribeInstances", json!({}), "/reservationSet");
+    let running = |one: &Json| one["instancesSet"][0]["instanceState"]["name"] == "running";
+    assert!(told.as_array().is_some_and(|all| all.len() == 2 && all.iter().all(running)));
+}
+
+#[test]
+fn an_endpoint_service_with_connections_is_told_as_unsuccessful() {
+    let mut region = Region::fresh();
+    let arn = "arn:aws:elasticloadbalancing:us-west-2:111122223333:loadbalancer/net/a/b";
+    let input = json!({ "NetworkLoadBalancerArn": [arn] });
+    assert_eq!(region.refused("CreateVpcEndpointServiceConfiguration", input.clone()), "InvalidParameter");
+    let mut here = Here {
+        world: &mut region.world,
+        account: ACCOUNT.to_owned(),
+        region: "us-west-2".to_owned(),
+        principal: String::new(),
+    };
+    here.put("elb/load-balancer", arn, json!({ "LoadBalancerArn": arn }));
+    let id = region.ask("CreateVpcEndpointServiceConfiguration", input, "/serviceConfiguration/serviceId");
+    let connected = |region: &mut Region, count: u32| {
+        let mut here = Here {
+            world: &mut region.world,
+            account: ACCOUNT.to_owned(),
+            region: "us-west-2".to_owned(),
+            principal: String::new(),
+        };
+        let id = id.as_str().expect("an id");
+        here.change("ec2/vpc-endpoint-service", id, |doc| doc["_connections"] = json!(count));
+    };
+    connected(&mut region, 1);
+    let delete = json!({ "ServiceId": [id] });
+    let action = "DeleteVpcEndpointServiceConfigurations";
+    let code = region.ask(action, delete.clone(), "/unsuccessful/0/error/code");
+    assert_eq!(code, "ExistingVpcEndpointConnections");
+    connected(&mut region, 0);
+    assert_eq!(region.ask(action, delete.clone(), "/unsuccessful"), json!([]));
+    let code = region.ask(action, delete, "/unsuccessful/0/error/code");
+    assert_eq!(code, "InvalidVpcEndpointServiceId.NotFound");
+}

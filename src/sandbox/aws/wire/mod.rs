@@ -43,7 +43,7 @@ pub fn read(request: &Request<Bytes>) -> Result<Call, Response<Body>> {
     let Some((access_key, region, scope)) = signature(request) else {
         return refuse(fallback, "MissingAuthenticationToken", "the request is not signed".to_owned());
     };
-    let Some(service) = SERVICES.iter().find(|service| service.scope == scope) else {
+    let Some(service) = service(&scope, request) else {
         return refuse(fallback, "UnknownService", format!("the sandbox has no service {scope}"));
     };
     let Some((operation, input)) = operation(service, request) else {
@@ -58,6 +58,20 @@ pub fn read(request: &Request<Bytes>) -> Result<Call, Response<Body>> {
     let account = account_of(&access_key);
     let principal = principal(request, &account);
     Ok(Call { service, operation, account, region, principal, input })
+}
+
+/// The service of a name. Where there are several they are versions of one API, and each call names its own.
+fn service(scope: &str, request: &Request<Bytes>) -> Option<&'static Service> {
+    let mut of_scope = SERVICES.iter().copied().filter(|service| service.scope == scope);
+    let first = of_scope.next()?;
+    let Some(second) = of_scope.next() else { return Some(first) };
+    let input = form::parse(std::str::from_utf8(request.body()).ok()?);
+    let version = format!("/{}/", input["Version"].as_str()?);
+    let speaks = |service: &&'static Service| match service.protocol {
+        Protocol::Query { namespace } => namespace.ends_with(&version),
+        _ => false,
+    };
+    [first, second].into_iter().chain(of_scope).find(speaks)
 }
 
 /// The access key, region and service name that the request was signed with.

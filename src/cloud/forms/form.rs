@@ -1,13 +1,10 @@
-//! The body of an EC2 call: nested JSON as a flat form, `Filter.1.Name=vpc-id`.
+//! The body of a call: nested JSON as a flat form, `Filter.1.Name=vpc-id`.
 
 use serde_json::Value as Json;
 
-/// The version of the API that every call names.
-const VERSION: &str = "2016-11-15";
-
 /// Writes the body of `action`. Nulls and empty lists are left out.
-pub(super) fn write(action: &str, params: &Json) -> String {
-    let mut body = format!("Action={action}&Version={VERSION}");
+pub(super) fn write(action: &str, version: &str, params: &Json) -> String {
+    let mut body = format!("Action={action}&Version={version}");
     flatten(&mut body, "", params);
     body
 }
@@ -59,7 +56,7 @@ mod tests {
             "Nobody": [],
         });
         assert_eq!(
-            write("A", &params),
+            write("A", "2016-11-15", &params),
             "Action=A&Version=2016-11-15&EnableDnsSupport.Value=true&Filter.1.Name=tag%3Astack%3Aaddress\
              &Filter.1.Value.1=a%20b&Filter.1.Value.2=%C3%BC%26&MaxResults=5"
         );

@@ -1,4 +1,4 @@
-//! EC2's answers as JSON: elements are fields, lists of `item` are arrays, all values are texts.
+//! Answers as JSON: elements are fields, lists of `item` (EC2's) or `member` are arrays, all values are texts.
 //!
 //! An empty list looks like an empty text in XML, and is told from it by its name.
 
@@ -8,15 +8,20 @@ use serde_json::{Map, Value as Json};
 
 /// Lists whose names do not end in `Set`.
 const LISTS: &[&str] = &[
+    "LoadBalancerDescriptions",
+    "TagDescriptions",
+    "Tags",
     "availabilityZoneInfo",
     "groups",
     "ipPermissions",
     "ipPermissionsEgress",
     "ipRanges",
     "ipv6Ranges",
+    "launchTemplates",
     "prefixListIds",
     "regionInfo",
     "securityGroupInfo",
+    "unsuccessful",
 ];
 
 /// Reads the content of the root element; `None` if it is not XML.
@@ -60,9 +65,9 @@ fn element(reader: &mut Reader<&[u8]>, name: &str) -> Option<Json> {
 
 fn finish(name: &str, mut fields: Map<String, Json>, text: &str) -> Json {
     let list = name.ends_with("Set") || LISTS.contains(&name);
-    let only_items = fields.len() == 1 && fields.contains_key("item");
-    if only_items || (list && fields.is_empty()) {
-        return match fields.remove("item") {
+    let item = ["item", "member"].into_iter().find(|item| fields.len() == 1 && fields.contains_key(*item));
+    if item.is_some() || (list && fields.is_empty()) {
+        return match item.and_then(|item| fields.remove(item)) {
             Some(Json::Array(items)) => Json::Array(items),
             Some(one) => Json::Array(vec![one]),
             None => Json::Array(Vec::new()),
@@ -132,6 +137,14 @@ mod tests {
                 "ipPermissionsEgress": [],
             }]}))
         );
+    }
+
+    #[test]
+    fn lists_of_members_are_lists_too() {
+        let text = "<R><DResult><TagDescriptions><member><LoadBalancerName>a</LoadBalancerName><Tags/></member>\
+            </TagDescriptions></DResult></R>";
+        let told = json!({ "TagDescriptions": [{ "LoadBalancerName": "a", "Tags": [] }] });
+        assert_eq!(read(text), Some(json!({ "DResult": told })));
     }
 
     #[test]
