@@ -1,11 +1,13 @@
 //! `execute`: carries a plan out, concurrently, journal first. Chooses nothing.
 //!
 //! One loop owns the truth: it begins what is ready, writes what happens to the journal and tells it. Steps are
-//! futures that report by channel (`step`); which may begin is in `schedule`; calls are bounded by `limits`.
+//! futures that report by channel (`step`, `make`, `delete`); which may begin is in `schedule`; calls are bounded by `limits`.
 
+mod delete;
 pub mod event;
 mod force;
 mod limits;
+mod make;
 mod recovered;
 mod schedule;
 mod step;
@@ -243,7 +245,7 @@ impl<'a> Run<'a> {
             Action::Update | Action::Forget | Action::Move => timing.update,
             Action::Delete => timing.delete,
         };
-        let resumed = step::sent_again(step, kind);
+        let resumed = make::sent_again(step, kind);
         let entries = before(step, locked, &spec, &token, clock.millis(), resumed);
         let work = Work {
             number,
