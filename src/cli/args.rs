@@ -294,9 +294,10 @@ pub struct Leave {
     pub no_repair: bool,
     /// Take the finalizers off what no controller lets go
     ///
-    /// Only once the time for its deletion is over, and only finalizers of the two controllers: first what it made in AWS
-    /// is removed by its tags, then it is verified that nothing of it is left, then the finalizers are taken off. What was
-    /// forced is told. Without this, such a deletion fails, and says which finalizers hold it.
+    /// Only once the time for its deletion is over, or after a minute where its controller is known to be broken and
+    /// `--no-repair` leaves it so; and only finalizers of the two controllers: first what it made in AWS is removed by its
+    /// tags, then it is verified that nothing of it is left, then the finalizers are taken off. What was forced is told.
+    /// Without this, such a deletion fails, and says which finalizers hold it.
     #[arg(long)]
     pub force_finalizers: bool,
 }

@@ -1,5 +1,7 @@
 //! Delete, and wait until it and all that was made of it is gone. What no controller lets go is in `force`.
 
+use std::time::Duration;
+
 use serde_json::Value as Json;
 
 use super::force::force;
@@ -8,6 +10,7 @@ use super::step::{SETTLE, Work, passes};
 use crate::change::Action;
 use crate::cloud::{CloudError, CloudResult, ErrorSort};
 use crate::live::Readiness;
+use crate::plan::Force;
 use crate::recipe::finalizers::TAKES_OFF;
 use crate::shape::{Recovery, Role};
 
@@ -68,7 +71,7 @@ pub(super) async fn delete(work: &Work<'_>) -> CloudResult<()> {
                     _ => "it to go".to_owned(),
                 };
                 outputs = Some(found.outputs);
-                if leaving && work.step.forces && !forced && work.elapsed() >= work.limit {
+                if leaving && !forced && forces_after(work).is_some_and(|after| work.elapsed() >= after) {
                     force(work, outputs.as_ref()).await?;
                     (forced, limit) = (true, work.elapsed() + SETTLE);
                 }
@@ -87,6 +90,14 @@ pub(super) async fn delete(work: &Work<'_>) -> CloudResult<()> {
     outlast(work).await
 }
 
+/// From when on it is forced, if at all.
+fn forces_after(work: &Work<'_>) -> Option<Duration> {
+    Some(match work.step.forces? {
+        Force::InTheEnd => work.limit,
+        Force::Soon => work.limit.min(SETTLE),
+    })
+}
+
 /// Waits until a delete that an earlier run sent has arrived: what has only a name is deleted by its name, and what is
 /// made next has the same one.
 async fn outlast(work: &Work<'_>) -> CloudResult<()> {
@@ -100,7 +111,7 @@ async fn outlast(work: &Work<'_>) -> CloudResult<()> {
 /// What may be done about an object that its finalizers hold.
 fn held(work: &Work<'_>, mut error: CloudError, leaving: bool) -> CloudError {
     let is_kept = error.message.contains(TAKES_OFF);
-    if leaving && is_kept && error.sort == ErrorSort::Other && !work.step.forces {
+    if leaving && is_kept && error.sort == ErrorSort::Other && work.step.forces.is_none() {
         error.message.push_str(
             "; `--force-finalizers` would remove what it made by its tags, see that nothing is left, and take them off",
         );

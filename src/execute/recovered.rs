@@ -101,7 +101,7 @@ mod tests {
             timeout: None,
             deposed: false,
             sweeps: false,
-            forces: false,
+            forces: None,
             made: Vec::new(),
         }
     }

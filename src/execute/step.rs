@@ -100,10 +100,7 @@ impl Work<'_> {
     async fn pause(&self, what: &str, pause: Duration, limit: Duration) -> CloudResult<()> {
         self.tell(Note::Waits(what.to_owned()));
         if self.elapsed() >= limit {
-            let minutes = limit.as_secs().div_ceil(60);
-            let words = format!("gave up after {minutes} min; it was still waiting for: {what}");
-            let operation = format!("waiting for {} {}", self.kind.shape().title, self.step.address);
-            return Err(CloudError::new(ErrorSort::Other, operation, words));
+            return Err(self.given_up(what, limit).await);
         }
         let mut cancel = self.cancel.clone();
         let stopped = cancel.wait_for(|told| *told != Cancel::No);
@@ -112,6 +109,21 @@ impl Work<'_> {
             () = clock.sleep(pause) => Ok(()),
             Ok(_) = stopped => Err(CloudError::new(ErrorSort::Interrupted, "waiting", what)),
         }
+    }
+
+    /// Why it was given up: what it waited for, and what the cloud last warned of.
+    async fn given_up(&self, what: &str, limit: Duration) -> CloudError {
+        let minutes = limit.as_secs().div_ceil(60);
+        let mut words = format!("gave up after {minutes} min; it was still waiting for: {what}");
+        match self.kind.warned(&self.cx, &self.spec).await {
+            Ok(Some(warning)) if !what.contains(&warning) => {
+                words.push_str(&format!("; its last event warns: {warning}"));
+            }
+            Ok(_) => {}
+            Err(error) => words.push_str(&format!("; its events cannot be read: {}", error.message)),
+        }
+        let operation = format!("waiting for {} {}", self.kind.shape().title, self.step.address);
+        CloudError::new(ErrorSort::Other, operation, words)
     }
 
     /// Waits until this run may change the cloud. It never may again once another run has its state.

@@ -38,6 +38,10 @@ impl Kind for BalancedObject {
         manifest::delete(cx, spec).await
     }
 
+    async fn warned(&self, cx: &Cx, spec: &Spec) -> CloudResult<Option<String>> {
+        manifest::warned(cx, spec).await
+    }
+
     async fn release(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<String>> {
         manifest::release_bindings(cx, spec).await?;
         manifest::release(cx, spec).await
@@ -51,6 +55,6 @@ impl Kind for BalancedObject {
 
 fn found(live: Live) -> FoundOf<BalancedObject> {
     let readiness = live.leaving().unwrap_or(Readiness::Ready);
-    let outputs = Outputs { uid: live.uid() };
+    let outputs = Outputs::of(&live);
     Found { id: live.id, spec: live.spec, outputs, readiness, owner: live.owner }
 }

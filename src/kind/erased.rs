@@ -68,6 +68,8 @@ pub trait AnyKind: Send + Sync {
     ) -> BoxFuture<'a, CloudResult<Vec<Hold>>>;
     /// See `Kind::release`.
     fn release<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<Vec<String>>>;
+    /// See `Kind::warned`.
+    fn warned<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<Option<String>>>;
     /// See `Kind::try_out`.
     fn try_out<'a>(&'a self, cx: &'a Cx, to: &'a Json) -> BoxFuture<'a, CloudResult<Trial>>;
     /// See `Kind::find_many`.
@@ -171,6 +173,13 @@ impl<K: Kind> AnyKind for Erased<K> {
 
     fn release<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<Vec<String>>> {
         Box::pin(async move { self.0.release(cx, &typed::<K, _>("spec", spec)?).await })
+    }
+
+    fn warned<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<Option<String>>> {
+        hiding(cx, async move {
+            let warned = self.0.warned(cx, &typed::<K, _>("spec", spec)?).await?;
+            Ok(warned.map(|words| cx.cloud().secrets().hide(&words).into_owned()))
+        })
     }
 
     fn try_out<'a>(&'a self, cx: &'a Cx, to: &'a Json) -> BoxFuture<'a, CloudResult<Trial>> {

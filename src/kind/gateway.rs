@@ -103,6 +103,10 @@ impl Kind for Gateway {
         }
     }
 
+    async fn warned(&self, cx: &Cx, spec: &Spec) -> CloudResult<Option<String>> {
+        manifest::warned(cx, spec).await
+    }
+
     async fn release(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<String>> {
         manifest::release_bindings(cx, spec).await?;
         manifest::release(cx, spec).await

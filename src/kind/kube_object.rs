@@ -14,11 +14,26 @@ use crate::shape::{Shape, Timing};
 /// The kind.
 pub struct KubeObject;
 
+/// The attribute that keeps a load balancer from being deleted.
+const PROTECTION: &str = "deletion_protection.enabled";
+
 /// What the cluster gives an object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outputs {
     /// Its uid.
     pub uid: String,
+    /// Whether it keeps load balancers from being deleted, whoever wrote that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub protects: bool,
+}
+
+impl Outputs {
+    pub(super) fn of(live: &Live) -> Self {
+        let attributes = live.object["spec"]["loadBalancerAttributes"].as_array().into_iter().flatten();
+        let mut attributes = attributes.map(|one| (&one["key"], &one["value"]));
+        let protects = attributes.any(|(key, value)| key == PROTECTION && value == "true");
+        Self { uid: live.uid(), protects }
+    }
 }
 
 /// What controllers make in AWS of objects that a manifest may hold.
@@ -101,6 +116,10 @@ impl Kind for KubeObject {
         }
     }
 
+    async fn warned(&self, cx: &Cx, spec: &Spec) -> CloudResult<Option<String>> {
+        manifest::warned(cx, spec).await
+    }
+
     async fn release(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<String>> {
         manifest::release(cx, spec).await
     }
@@ -154,7 +173,7 @@ fn among(live: &Json, like: &ObjectRef, spec: &Spec) -> Option<FoundOf<KubeObjec
 
 fn found(live: Live) -> FoundOf<KubeObject> {
     let readiness = live.leaving().unwrap_or_else(|| readiness(&live));
-    let outputs = Outputs { uid: live.uid() };
+    let outputs = Outputs::of(&live);
     Found { id: live.id, spec: live.spec, outputs, readiness, owner: live.owner }
 }
 
@@ -307,6 +326,27 @@ mod tests {
         assert_eq!(seen.spec["manifest"]["data"], json!({"k": "changed"}));
         let owner = Ownership::Tagged { lineage: "lineage".into(), address: "test.a".into() };
         assert_eq!(seen.owner, owner);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_namespace_says_what_holds_it() {
+        let yard = Yard::new();
+        let kind = Erased(KubeObject);
+        let space = json!({ "cluster": yard.cluster, "manifest": {
+            "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "shop" },
+        }});
+        let made = yard.ground.make(&kind, "a", &space).await;
+        let held = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": { "name": "held", "namespace": "shop", "finalizers": ["example.com/wait"] },
+        });
+        let cx = yard.ground.cx("a");
+        let cluster = serde_json::from_value(yard.cluster.clone()).expect("a cluster");
+        cx.objects(&cluster).await.expect("reached").apply(&held, false).await.expect("made");
+        kind.delete(&cx, &made.id, &space).await.expect("asked");
+        let found = kind.find(&cx, &space, None).await.expect("answered").expect("there");
+        let Readiness::Leaving(why) = found.readiness else { panic!("{:?}", found.readiness) };
+        assert!(why.contains("finalizers remaining: example.com/wait in 1 resource"), "{why}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -54,7 +54,7 @@ impl Live {
         let finalizers = metadata["finalizers"].as_array().into_iter().flatten().filter_map(Json::as_str);
         let finalizers: Vec<&str> = finalizers.collect();
         Some(Readiness::Leaving(match finalizers.as_slice() {
-            [] => "it is being deleted".to_owned(),
+            [] => format!("it is being deleted{}", self.content()),
             [one] => {
                 format!("it is being deleted and waits for its finalizer {one}{}", self.keepers(&finalizers))
             }
@@ -66,6 +66,14 @@ impl Live {
                 )
             }
         }))
+    }
+
+    /// What a namespace says of that which is still in it.
+    fn content(&self) -> String {
+        let held = ["NamespaceFinalizersRemaining", "NamespaceContentRemaining"];
+        let mut told = held.iter().filter_map(|kind| self.condition(kind));
+        let told = told.find(|condition| condition["status"] == "True");
+        told.map(|condition| format!(": {}", words(condition))).unwrap_or_default()
     }
 
     /// Who is to take finalizers off, and what they say, where that is told.
@@ -247,6 +255,12 @@ async fn release_object(objects: &Objects, it: &ObjectRef, live: &Json) -> Cloud
         objects.set_finalizers(it, live, &kept).await?;
     }
     Ok(taken.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect())
+}
+
+/// What the events about an object last warned of.
+pub(super) async fn warned(cx: &Cx, spec: &Spec) -> CloudResult<Option<String>> {
+    let Some(live) = find(cx, spec).await? else { return Ok(None) };
+    cx.objects(&spec.cluster).await?.last_warning(&object(spec)?, &live.uid()).await
 }
 
 /// Deletes the object, unless it is another state's. What is gone is success, its cluster included.

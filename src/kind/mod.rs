@@ -190,6 +190,15 @@ pub trait Kind: Send + Sync + 'static {
         async { Ok(Vec::new()) }
     }
 
+    /// What the cloud last warned of about it, where it keeps such warnings. Asked for once, when it is given up.
+    fn warned(
+        &self,
+        _cx: &Cx,
+        _spec: &Self::Spec,
+    ) -> impl Future<Output = CloudResult<Option<String>>> + Send {
+        async { Ok(None) }
+    }
+
     /// Looks for many of one place at once, by id, where the cloud has a call for that. `None`: it has none.
     /// The answer has one entry for each of `asked`, in its order.
     fn find_many(

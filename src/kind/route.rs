@@ -80,6 +80,10 @@ impl Kind for Route {
         lattice_traces::outlive(&clients(cx, spec), made).await
     }
 
+    async fn warned(&self, cx: &Cx, spec: &Spec) -> CloudResult<Option<String>> {
+        manifest::warned(cx, spec).await
+    }
+
     async fn release(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<String>> {
         manifest::release(cx, spec).await
     }

@@ -48,7 +48,7 @@ impl Included {
             timeout: None,
             deposed: false,
             sweeps: false,
-            forces: false,
+            forces: None,
             made: Vec::new(),
         }
     }

@@ -1,10 +1,10 @@
 //! `plan`: what is to be done, decided once and for all. A pure function: no IO, no clock, no async, no chance.
 //!
 //! Execution chooses nothing; everything it needs is in the steps. What happens to each resource is decided in
-//! `decide`, what goes on under another address in `moves`, in which order in `order`, and what is left alone for the
-//! sake of targets in `scope`. What others have where something is taken away is in `guests`, what has to be put back
-//! before that in `repair`, what stands against it in `held`, and what becomes of that which was in a cluster that is gone in `lost`. How a plan is kept in
-//! a file is in `saved`.
+//! `decide`, `managed` and `unwanted`, what goes on under another address in `moves`, in which order in `order`, and
+//! what is left alone for the sake of targets in `scope`. What others have where something is taken away is in
+//! `guests`, what has to be put back before that in `repair`, what stands against it in `held`, and what becomes of
+//! that which was in a cluster that is gone in `lost`. How a plan is kept in a file is in `saved`.
 
 mod decide;
 mod given;
@@ -13,12 +13,14 @@ mod held;
 mod kept;
 pub mod known;
 mod lost;
+mod managed;
 pub mod moves;
 mod order;
 mod repair;
 pub mod saved;
 mod scope;
 mod twin;
+mod unwanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -145,11 +147,21 @@ pub struct Step {
     pub sweeps: bool,
     /// For a delete: should no controller let it go, what it made is removed by its tags and its finalizers are taken
     /// off.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub forces: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forces: Option<Force>,
     /// For a delete: what a controller made of it, as it is recorded. It is seen to be gone, one by one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub made: Vec<Child>,
+}
+
+/// When a deletion goes on by force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Force {
+    /// Once it has taken as long as it may.
+    InTheEnd,
+    /// After a moment: nobody is there who could let it go.
+    Soon,
 }
 
 /// What becomes of the recorded object when a step creates another one.
@@ -369,7 +381,12 @@ fn written(given: &Given<'_>, decided: Decided, moved: Moves) -> Result<Plan, Ve
     if given.leave.force_finalizers {
         for step in steps.iter_mut().filter(|step| step.action == Action::Delete && !step.sweeps) {
             let shape = given.shapes.get(step.kind.as_str());
-            step.forces = shape.is_some_and(|shape| shape.service == "kubernetes");
+            let is_object = shape.is_some_and(|shape| shape.service == "kubernetes");
+            let force = match decided.unserved.contains(&step.address) {
+                true => Force::Soon,
+                false => Force::InTheEnd,
+            };
+            step.forces = is_object.then_some(force);
         }
     }
     let state = given.state;

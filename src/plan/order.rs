@@ -154,7 +154,7 @@ fn add_steps(
                 timeout: if creates { timeouts[0] } else { timeouts[1] },
                 deposed: false,
                 sweeps: false,
-                forces: false,
+                forces: None,
                 made: Vec::new(),
             },
         );
@@ -188,7 +188,7 @@ fn old_step(
         timeout: None,
         deposed: false,
         sweeps: false,
-        forces: false,
+        forces: None,
         made: object.map(|object| object.made.clone()).unwrap_or_default(),
     }
 }

@@ -52,7 +52,7 @@ impl Repair {
             timeout: None,
             deposed: false,
             sweeps: false,
-            forces: false,
+            forces: None,
             made: Vec::new(),
         }
     }
@@ -99,7 +99,10 @@ pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
         };
         // Should it be stuck without it, it is forced later.
         if mends && given.leave.no_repair && given.leave.force_finalizers {
-            broken.extend(repair.creates.then_some(address));
+            if repair.creates {
+                decided.unserved.extend(served);
+                broken.insert(address);
+            }
             continue;
         }
         if mends && given.leave.no_repair {
@@ -327,7 +330,8 @@ fn lifted(
     };
     let before = live.map_or(&object.applied, |found| &found.spec);
     let mut after = told(given, decided, address, object);
-    if !is_protected(before) && !is_protected(&object.applied) {
+    let by_others = live.is_some_and(|found| found.outputs["protects"] == true);
+    if !by_others && !is_protected(before) && !is_protected(&object.applied) {
         return None;
     }
     let attributes = &mut after["manifest"]["spec"]["loadBalancerAttributes"];

@@ -249,7 +249,7 @@ mod tests {
             timeout: Some(std::time::Duration::from_secs(90)),
             deposed: false,
             sweeps: false,
-            forces: false,
+            forces: None,
             made: Vec::new(),
         }
     }

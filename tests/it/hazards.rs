@@ -132,6 +132,24 @@ async fn a_configuration_that_was_forced_away_leaves_its_gateway_stuck() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_given_up_tells_its_last_event() {
+    let stack = edge(&[]);
+    let mut world = raised(&stack).await;
+    let plan = world.plan(&stack, &destroy()).await.expect("there is a plan");
+    let configuration = kube::key(&cluster(), "gateway.k8s.aws", "loadbalancerconfigurations", "web", "web");
+    kube::change(&mut world.sandbox.world(), &cluster(), &configuration, |doc| {
+        doc["spec"]["loadBalancerAttributes"] =
+            json!([{ "key": "deletion_protection.enabled", "value": "true" }]);
+    });
+    let outcome = world.carry_out(&plan).await;
+    let error = of(&outcome.failed, "gateway.web");
+    let told = "; its last event warns: Failed build model due to";
+    assert!(error.message.contains(told) && error.message.contains("deletion protection"), "{error}");
+    let repairs = world.plan(&stack, &destroy()).await.expect("there is a plan");
+    goes(&mut world, &stack, &repaired(&repairs)).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn b37_a_gateway_that_is_stuck_is_explained_and_forced_only_if_that_is_wanted() {
     let stack = edge(&[]);
     let mut world = raised(&stack).await;
@@ -139,7 +157,7 @@ async fn b37_a_gateway_that_is_stuck_is_explained_and_forced_only_if_that_is_wan
     // After the plan was made nothing is put back any more.
     let plan = world.plan(&stack, &destroy()).await.expect("there is a plan");
     let forced = world.plan_with(&stack, &destroy(), FORCED).await.expect("there is a plan");
-    assert!(plan.steps.iter().all(|step| !step.forces));
+    assert!(plan.steps.iter().all(|step| step.forces.is_none()));
     world.lose("global", "iam/role", role);
     let outcome = world.carry_out(&plan).await;
     let error = of(&outcome.failed, "gateway.web");
@@ -185,6 +203,7 @@ async fn without_repair_everything_is_forced_and_nothing_is_left() {
         assert!(forced.contains(&address), "{forced:?}");
     }
     assert!(of(&outcome.forced, "route.cart").starts_with("removed Lattice service svc-"));
+    assert!(outcome.took < Duration::from_secs(40 * 60), "nobody was waited for: {:?}", outcome.took);
     world.rest(3_700).await;
     assert_eq!(world.inventory(), World::new().inventory());
 }

@@ -1,5 +1,7 @@
 //! Deletes, and what follows from them: finalizers, owners, namespaces and CRDs that go with all that is in them.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 
 use super::read::{selected, told};
@@ -87,7 +89,7 @@ fn mark(world: &mut World, cluster: &Key, key: &Key, policy: &str) {
 
 /// Carries on whatever is being deleted, until nothing more can be done now.
 pub fn settle(world: &mut World, cluster: &Key) {
-    // Every round removes an object or a finalizer, so this ends.
+    // Every round removes an object or a finalizer, or tells of what it removed, so this ends.
     while let Some((key, step)) = next(world, cluster) {
         take(world, cluster, &key, step);
     }
@@ -103,6 +105,8 @@ enum Step {
     Release(Vec<Key>),
     /// What this finalizer waited for is done.
     Done(&'static str),
+    /// It waits, and says so in these conditions.
+    Tell(Json),
 }
 
 fn next(world: &World, cluster: &Key) -> Option<(Key, Step)> {
@@ -157,11 +161,44 @@ fn step(world: &World, cluster: &Key, key: &Key, doc: &Doc) -> Option<Step> {
     if key.table == namespaces().table(cluster) {
         let content = keys(world, cluster, |_, doc| doc["metadata"]["namespace"] == key.id.as_str());
         if !content.is_empty() {
+            let told = remaining(world, cluster, &content);
             let first = unmarked(content);
-            return (!first.is_empty()).then_some(Step::First(first));
+            if !first.is_empty() {
+                return Some(Step::First(first));
+            }
+            return (doc["status"]["conditions"] != told).then_some(Step::Tell(told));
         }
     }
     Some(Step::Remove)
+}
+
+/// What a namespace says of that which is still in it: how many of each sort, and which finalizers hold them.
+fn remaining(world: &World, cluster: &Key, content: &[(Key, bool)]) -> Json {
+    let (mut sorts, mut holders) = (BTreeMap::<String, usize>::new(), BTreeMap::<String, usize>::new());
+    for (key, _) in content {
+        let table = key.table.strip_prefix(&format!("kube/{}/", cluster.id)).unwrap_or(&key.table);
+        let (group, plural) = table.split_once('/').unwrap_or(("core", table));
+        let group = if group == "core" { "" } else { group };
+        *sorts.entry(format!("{plural}.{group}")).or_default() += 1;
+        let finalizers = world.get(key).and_then(|doc| doc["metadata"]["finalizers"].as_array().cloned());
+        for finalizer in finalizers.iter().flatten().filter_map(Json::as_str) {
+            *holders.entry(finalizer.to_owned()).or_default() += 1;
+        }
+    }
+    let all = |counts: &BTreeMap<String, usize>, word: &str| {
+        let each = counts.iter().map(|(what, count)| format!("{what} {word} {count} resource instances"));
+        each.collect::<Vec<_>>().join(", ")
+    };
+    json!([
+        {
+            "type": "NamespaceContentRemaining", "status": "True", "reason": "SomeResourcesRemain",
+            "message": format!("Some resources are remaining: {}", all(&sorts, "has")),
+        },
+        {
+            "type": "NamespaceFinalizersRemaining", "status": "True", "reason": "SomeFinalizersRemain",
+            "message": format!("Some content in the namespace has finalizers remaining: {}", all(&holders, "in")),
+        },
+    ])
 }
 
 /// The objects of a cluster that fit, each with whether it is being deleted.
@@ -187,6 +224,11 @@ fn take(world: &mut World, cluster: &Key, key: &Key, step: Step) {
             for key in &keys {
                 edit(world, cluster, key, "ownerReferences", |owner| owner["uid"] != uid);
             }
+        }
+        Step::Tell(conditions) => {
+            let Some(mut doc) = world.get(key).cloned() else { return };
+            doc["status"]["conditions"] = conditions;
+            super::write(world, cluster, key, doc);
         }
         Step::Remove => remove(world, cluster, key),
     }

@@ -195,6 +195,9 @@ async fn a_namespace_goes_when_all_in_it_is_gone() {
     objects.delete(&object(&namespace("shop")), None).await.expect("asked");
     let found = objects.get(&object(&namespace("shop"))).await.expect("answered").expect("it waits");
     assert_eq!(found["status"]["phase"], "Terminating");
+    let told = found["status"]["conditions"].to_string();
+    assert!(told.contains("remaining: configmaps. has 1 resource instances"), "{told}");
+    assert!(told.contains("finalizers remaining: example.com/wait in 1 resource instances"), "{told}");
     assert_eq!(objects.get(&object(&deployment(1))).await, Ok(None));
     let error = objects.apply(&deployment(1), false).await.expect_err("nothing new in here");
     assert_eq!(error.sort, ErrorSort::NotYet, "{error}");
