@@ -122,6 +122,11 @@ pub enum Reason {
     },
     /// Its ownership tags tell an earlier address.
     Moved,
+    /// Nobody may look whether it is as the file says before this is put back.
+    Unseen {
+        /// The access to its cluster.
+        before: Address,
+    },
 }
 
 impl fmt::Display for Reason {
@@ -147,6 +152,7 @@ impl fmt::Display for Reason {
             Self::Shared { with } => write!(f, "left in place, for others use it: {with}"),
             Self::Foreign { on } => write!(f, "not made by this stack; needs {on}, which goes"),
             Self::Moved => f.write_str("goes on under another address"),
+            Self::Unseen { before } => write!(f, "cannot be read before {before} is there: compared then"),
         }
     }
 }

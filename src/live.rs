@@ -131,6 +131,8 @@ pub enum Seen {
     Found(FoundAny),
     /// It could not be read; why.
     Unreadable(String),
+    /// Who runs this may not read it; why.
+    Denied(String),
 }
 
 /// A thing that is there, without the types of its kind.

@@ -311,8 +311,9 @@ const MOST: usize = 10;
 
 impl From<Vec<Refusal>> for Failure {
     fn from(refusals: Vec<Refusal>) -> Self {
-        let unreadable =
-            |refusal: &Refusal| matches!(refusal, Refusal::Unreadable { .. } | Refusal::Unsearched { .. });
+        let unreadable = |refusal: &Refusal| {
+            matches!(refusal, Refusal::Unreadable { .. } | Refusal::Unsearched { .. } | Refusal::Shut { .. })
+        };
         let guest = |refusal: &Refusal| matches!(refusal, Refusal::Guest { .. });
         let exit = if refusals.iter().all(unreadable) { Exit::Failed } else { Exit::Refused };
         let mut failure = match refusals.as_slice() {
@@ -385,6 +386,9 @@ fn hint_of(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Move(_) => {
             Some("correct [moved] in the stack file; `stack state list` tells what is recorded")
         }
+        Refusal::Shut { .. } => Some(
+            "put the access of its cluster back first: `stack up STACK --target` with the address that is named",
+        ),
         Refusal::Unreadable { .. } | Refusal::Cycle(_) => None,
     }
 }

@@ -62,7 +62,9 @@ pub fn drift(state: &State, live: &Live, shapes: &Shapes, secrets: &Secrets) -> 
         };
         match live.found.get(address) {
             None => {}
-            Some(Seen::Unreadable(why)) => drop(report.unreadable.insert(address.clone(), why.clone())),
+            Some(Seen::Unreadable(why) | Seen::Denied(why)) => {
+                drop(report.unreadable.insert(address.clone(), why.clone()))
+            }
             Some(Seen::Absent) => note(&mut report, address, shape, Some(How::Gone)),
             Some(Seen::Found(found)) => {
                 note(&mut report, address, shape, compare(shape, object, found, &mask));

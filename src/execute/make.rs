@@ -42,6 +42,11 @@ pub(super) async fn create(work: &Work<'_>) -> CloudResult<String> {
         return Ok(found.id);
     }
     let spec = again.map_or(&work.spec, |open| &open.spec);
+    if work.step.unseen
+        && let Some(found) = work.find(spec, None).await?
+    {
+        return if work.is_ours(&found) { Ok(found.id) } else { Err(anothers(work, &found.id)) };
+    }
     loop {
         let place = work.limits.place(work.kind.shape().service).await;
         work.may_change().await?;
@@ -75,16 +80,19 @@ pub(super) async fn made_before(work: &Work<'_>, spec: &Json) -> CloudResult<Opt
     }
 }
 
+/// Somebody else has it.
+fn anothers(work: &Work<'_>, id: &str) -> CloudError {
+    let words = format!("{id} exists and was not made by this stack");
+    CloudError::new(ErrorSort::Exists, format!("making {}", work.step.address), words)
+}
+
 /// "Exists" counts as made if it is ours.
 async fn adopt(work: &Work<'_>, spec: &Json, exists: CloudError) -> CloudResult<String> {
     let began = work.elapsed();
     loop {
         match work.find(spec, None).await? {
             Some(found) if work.is_ours(&found) => return Ok(found.id),
-            Some(found) => {
-                let words = format!("{} exists and was not made by this stack", found.id);
-                return Err(CloudError { message: words, ..exists });
-            }
+            Some(found) => return Err(CloudError { message: anothers(work, &found.id).message, ..exists }),
             None if work.elapsed() - began > SETTLE => return Err(exists),
             None => work.wait("what the cloud says exists").await?,
         }

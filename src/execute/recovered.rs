@@ -100,6 +100,7 @@ mod tests {
             needs: BTreeSet::new(),
             timeout: None,
             deposed: false,
+            unseen: false,
             sweeps: false,
             forces: None,
             made: Vec::new(),

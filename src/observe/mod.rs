@@ -118,7 +118,7 @@ fn of_resource(
 fn resolved(resource: &Resource, state: &State, live: &Live) -> Value {
     resource.spec.resolve(&|reference| match live.found.get(&reference.address) {
         Some(Seen::Found(found)) => walk(&found.outputs, &reference.output).cloned(),
-        Some(Seen::Absent | Seen::Unreadable(_)) => None,
+        Some(Seen::Absent | Seen::Unreadable(_) | Seen::Denied(_)) => None,
         None => state.output(reference),
     })
 }
@@ -211,6 +211,7 @@ fn seen(found: CloudResult<Option<FoundAny>>) -> Seen {
         Ok(Some(found)) => Seen::Found(found),
         Ok(None) => Seen::Absent,
         Err(error) if matches!(error.sort, ErrorSort::NotFound | ErrorSort::NotYet) => Seen::Absent,
+        Err(error) if error.sort == ErrorSort::Denied => Seen::Denied(error.to_string()),
         Err(error) => Seen::Unreadable(error.to_string()),
     }
 }

@@ -152,7 +152,7 @@ fn looked_up(given: &Given<'_>, decided: &mut Decided, resource: &Resource, shap
     match given.live.found.get(&address) {
         Some(Seen::Found(found)) => drop(decided.known.insert(address, found.outputs.clone())),
         Some(Seen::Absent) => decided.refusals.push(Refusal::Missing { address, title: shape.title }),
-        Some(Seen::Unreadable(error)) => {
+        Some(Seen::Unreadable(error) | Seen::Denied(error)) => {
             decided.refusals.push(Refusal::Unreadable { address, error: error.clone() });
         }
         // What it is looked up by is not known yet: it is looked up when it is.

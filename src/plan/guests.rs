@@ -47,6 +47,7 @@ impl Included {
             needs: BTreeSet::new(),
             timeout: None,
             deposed: false,
+            unseen: false,
             sweeps: false,
             forces: None,
             made: Vec::new(),

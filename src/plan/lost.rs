@@ -19,7 +19,7 @@ pub(super) fn why(given: &Given<'_>, record: &Record, seen: Option<&Seen>) -> Op
     match given.live.found.get(&cluster) {
         Some(Seen::Absent) => Some(format!("{cluster} is gone, and with it what looked after this")),
         Some(Seen::Found(_)) if goes(given, &cluster) => match seen {
-            Some(Seen::Unreadable(error)) if is_out_of_reach(given, &cluster) => {
+            Some(Seen::Unreadable(error) | Seen::Denied(error)) if is_out_of_reach(given, &cluster) => {
                 Some(format!("{cluster} cannot be reached, and goes: {error}"))
             }
             _ => None,

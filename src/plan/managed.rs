@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::decide::{Decided, Decision, create, unchanged};
 use super::given::Given;
-use super::{Refusal, twin};
+use super::{Refusal, shut, twin};
 use crate::address::Address;
 use crate::change::{Action, FieldChange, Reason, Verb};
 use crate::diff;
@@ -27,9 +27,11 @@ pub(super) fn managed(
     let seen = given.live.found.get(address);
     let seen = seen.filter(|seen| record.is_some() || !is_anothers(shape, &spec, seen));
     let found = match seen {
-        Some(Seen::Unreadable(error)) => {
-            let (address, error) = (address.clone(), error.clone());
-            return decided.refusals.push(Refusal::Unreadable { address, error });
+        Some(Seen::Denied(_)) if let Some(entry) = shut::opened_by(decided, &resource.all_edges()) => {
+            return shut::wanted(given, decided, resource, shape, spec, entry);
+        }
+        Some(Seen::Unreadable(error) | Seen::Denied(error)) => {
+            return decided.refusals.push(shut::refusal(given, address, &resource.all_edges(), error));
         }
         // The old one of an unfinished replacement carries the same tags.
         Some(Seen::Found(found)) if !is_deposed(record, found) => found,

@@ -3,8 +3,8 @@
 //! Execution chooses nothing; everything it needs is in the steps. What happens to each resource is decided in
 //! `decide`, `managed` and `unwanted`, what goes on under another address in `moves`, in which order in `order`, and
 //! what is left alone for the sake of targets in `scope`. What others have where something is taken away is in
-//! `guests`, what has to be put back before that in `repair`, what stands against it in `held`, and what becomes of
-//! that which was in a cluster that is gone in `lost`. How a plan is kept in a file is in `saved`.
+//! `guests`, what has to be put back before that in `repair`, what stands against it in `held`, what
+//! becomes of that which was in a cluster that is gone in `lost`, and of that which nobody may see yet in `shut`. How a plan is kept in a file is in `saved`.
 
 mod decide;
 mod given;
@@ -19,6 +19,7 @@ mod order;
 mod repair;
 pub mod saved;
 mod scope;
+mod shut;
 mod twin;
 mod unwanted;
 
@@ -142,6 +143,9 @@ pub struct Step {
     pub timeout: Option<Duration>,
     /// For a delete: it is an earlier object of a replaced resource, not the current one.
     pub deposed: bool,
+    /// For a create: nobody could look whether somebody else has it; it is looked for before it is made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unseen: bool,
     /// For a delete: nobody looks after it any more; what it made is found by its tags and removed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sweeps: bool,
@@ -248,6 +252,16 @@ pub enum Refusal {
     Unreadable {
         /// Which.
         address: Address,
+        /// Why.
+        error: String,
+    },
+    /// Its cluster lets nobody of this stack in, for its own access is not there.
+    #[error("{address} cannot be read, for {entry} is not there: {error}")]
+    Shut {
+        /// Which.
+        address: Address,
+        /// The access to its cluster.
+        entry: Address,
         /// Why.
         error: String,
     },

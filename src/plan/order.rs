@@ -11,6 +11,7 @@ use super::{Old, Refusal, Step};
 use crate::address::Address;
 use crate::change::{Action, Change, Reason, Verb};
 use crate::graph::{Edge, Graph, Resource, Sort, cycles};
+use crate::live::Seen;
 use crate::secret::has_marks;
 use crate::shape::Shape;
 use crate::state::{Object, Open, Record};
@@ -153,6 +154,7 @@ fn add_steps(
                 needs: BTreeSet::new(),
                 timeout: if creates { timeouts[0] } else { timeouts[1] },
                 deposed: false,
+                unseen: creates && matches!(given.live.found.get(address), Some(Seen::Denied(_))),
                 sweeps: false,
                 forces: None,
                 made: Vec::new(),
@@ -187,6 +189,7 @@ fn old_step(
         needs: BTreeSet::new(),
         timeout: None,
         deposed: false,
+        unseen: false,
         sweeps: false,
         forces: None,
         made: object.map(|object| object.made.clone()).unwrap_or_default(),

@@ -51,6 +51,7 @@ impl Repair {
             needs: BTreeSet::new(),
             timeout: None,
             deposed: false,
+            unseen: false,
             sweeps: false,
             forces: None,
             made: Vec::new(),
@@ -252,7 +253,7 @@ fn repair(
             let (id, applied) = (Some(found.id.clone()), Some(object.applied.clone()));
             (!fields.is_empty()).then_some(Repair { creates: false, reason, fields, spec, applied, id })
         }
-        Seen::Found(_) | Seen::Unreadable(_) => None,
+        Seen::Found(_) | Seen::Unreadable(_) | Seen::Denied(_) => None,
     }
 }
 

@@ -248,6 +248,7 @@ mod tests {
             needs,
             timeout: Some(std::time::Duration::from_secs(90)),
             deposed: false,
+            unseen: false,
             sweeps: false,
             forces: None,
             made: Vec::new(),

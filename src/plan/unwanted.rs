@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::decide::{Decided, Decision, forget};
 use super::given::Given;
 use super::managed::{is_deposed, is_ours};
-use super::{Refusal, held, lost};
+use super::{held, lost, shut};
 use crate::address::Address;
 use crate::change::{Reason, Verb};
 use crate::live::Seen;
@@ -34,9 +34,13 @@ pub(super) fn unwanted(
         return decided.note(address, decision);
     }
     match seen {
-        Some(Seen::Unreadable(error)) if role == Role::Managed => {
-            let (address, error) = (address.clone(), error.clone());
-            return decided.refusals.push(Refusal::Unreadable { address, error });
+        Some(Seen::Denied(_)) if shut::opened_by(decided, &record.edges).is_some() => {
+            // Then it is deleted by its name; should it be gone, that is seen too.
+            decided.first.extend(shut::opened_by(decided, &record.edges));
+            decision.id = record.current.as_ref().map(|object| object.id.clone());
+        }
+        Some(Seen::Unreadable(error) | Seen::Denied(error)) if role == Role::Managed => {
+            return decided.refusals.push(shut::refusal(given, address, &record.edges, error));
         }
         // The old one of an unfinished replacement has a step of its own.
         Some(Seen::Found(found)) if is_deposed(Some(record), found) => {}
@@ -49,7 +53,7 @@ pub(super) fn unwanted(
         Some(Seen::Absent) if record.open.is_none() && !leaves(given.shapes, record) => {
             (decision.verb, decision.reason) = (Verb::Forget, Reason::Gone);
         }
-        Some(Seen::Absent | Seen::Unreadable(_)) | None => {
+        Some(Seen::Absent | Seen::Unreadable(_) | Seen::Denied(_)) | None => {
             decision.id = record.current.as_ref().map(|object| object.id.clone());
         }
     }

@@ -25,6 +25,7 @@ mod scripts;
 mod secrets;
 mod serve;
 mod shop;
+mod shut;
 mod strangers;
 mod support;
 mod sweep;
