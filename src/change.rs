@@ -100,6 +100,13 @@ pub enum Reason {
         /// What cannot go without it.
         of: Vec<Address>,
     },
+    /// It is as it should be and does not work now: it is waited for, needed as it is for these to go.
+    Down {
+        /// In the cloud's words.
+        why: String,
+        /// What cannot go without it.
+        of: Vec<Address>,
+    },
     /// It protects a load balancer from being deleted that is to go.
     Unprotect {
         /// The Gateway of the load balancer.
@@ -146,6 +153,9 @@ impl fmt::Display for Reason {
             Self::Deposed => f.write_str("left over from an earlier replacement"),
             Self::Repair { of } => {
                 write!(f, "put back first: without it {} would be stuck", some_of(of.iter()))
+            }
+            Self::Down { why, of } => {
+                write!(f, "waited for first, for without it {} would be stuck: {why}", some_of(of.iter()))
             }
             Self::Unprotect { of } => write!(f, "deletion protection is lifted first, so that {of} can go"),
             Self::Lost { why } => f.write_str(why),

@@ -288,7 +288,7 @@ pub struct Leave {
     /// Put nothing back that a teardown needs: refuse
     ///
     /// A controller, role, node group, class or configuration that is gone or changed is put back before what it serves
-    /// is deleted, for that would be stuck without it. With this the plan is refused instead, unless
+    /// is deleted, for that would be stuck without it; a controller that does not run is waited for. With this the plan is refused instead, unless
     /// `--force-finalizers` is given too.
     #[arg(long)]
     pub no_repair: bool,

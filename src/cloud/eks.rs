@@ -26,6 +26,9 @@ pub struct ClusterOutputs {
     pub created_at: String,
     /// The VPC it is in.
     pub vpc_id: String,
+    /// Whether EKS refuses to delete it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub protected: bool,
 }
 
 impl ClusterOutputs {
@@ -43,6 +46,7 @@ impl ClusterOutputs {
             oidc_issuer: text(issuer),
             created_at: cluster.created_at().map(time).unwrap_or_default(),
             vpc_id: text(vpc.and_then(|vpc| vpc.vpc_id())),
+            protected: cluster.deletion_protection() == Some(true),
         }
     }
 }

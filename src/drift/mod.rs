@@ -63,7 +63,7 @@ pub fn drift(state: &State, live: &Live, shapes: &Shapes, secrets: &Secrets) -> 
         match live.found.get(address) {
             None => {}
             Some(Seen::Unreadable(why) | Seen::Denied(why)) => {
-                drop(report.unreadable.insert(address.clone(), why.clone()))
+                drop(report.unreadable.insert(address.clone(), why.clone()));
             }
             Some(Seen::Absent) => note(&mut report, address, shape, Some(How::Gone)),
             Some(Seen::Found(found)) => {

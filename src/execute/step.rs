@@ -14,7 +14,7 @@ use super::Cancel;
 use super::delete::delete;
 use super::limits::Limits;
 use super::make::{create, diff_of, settle};
-use crate::change::Action;
+use crate::change::{Action, Reason};
 use crate::cloud::{CloudError, CloudResult, Cx, ErrorSort};
 use crate::kind::AnyKind;
 use crate::live::{FoundAny, Ownership};
@@ -121,6 +121,9 @@ impl Work<'_> {
             }
             Ok(_) => {}
             Err(error) => words.push_str(&format!("; its events cannot be read: {}", error.message)),
+        }
+        if matches!(self.step.reason, Reason::Down { .. }) {
+            words.push_str("; `--no-repair --force-finalizers` goes on without it");
         }
         let operation = format!("waiting for {} {}", self.kind.shape().title, self.step.address);
         CloudError::new(ErrorSort::Other, operation, words)

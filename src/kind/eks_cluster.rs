@@ -10,7 +10,7 @@ use futures::future::try_join;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::{Found, Hold, Kind, Readiness, strangers};
+use super::{Effect, Found, Hold, Kind, Readiness, strangers};
 use crate::cloud::ec2::{filter, text};
 use crate::cloud::eks::{self, ClusterOutputs, ClusterState};
 use crate::cloud::{Absent, CloudResult, ClusterRef, Cx, Named, split_tags};
@@ -140,11 +140,21 @@ impl Kind for EksCluster {
         call.or_absent().map(drop)
     }
 
-    async fn held(&self, cx: &Cx, _: &Spec, _: &str, outputs: &Json) -> CloudResult<Vec<Hold>> {
-        match outputs["cluster_security_group_id"].as_str().filter(|id| !id.is_empty()) {
-            Some(group) => strangers::rules_naming(&cx.clients(), group).await,
-            None => Ok(Vec::new()),
+    async fn held(&self, cx: &Cx, _: &Spec, id: &str, outputs: &Json) -> CloudResult<Vec<Hold>> {
+        let protection = (outputs["protected"] == true).then(|| Hold {
+            what: format!(
+                "its deletion protection is on; `aws eks update-cluster-config --name {id} --region {} \
+                 --no-deletion-protection` turns it off",
+                cx.region()
+            ),
+            of: Vec::new(),
+            effect: Effect::Blocks,
+        });
+        let mut held: Vec<Hold> = protection.into_iter().collect();
+        if let Some(group) = outputs["cluster_security_group_id"].as_str().filter(|id| !id.is_empty()) {
+            held.extend(strangers::rules_naming(&cx.clients(), group).await?);
         }
+        Ok(held)
     }
 
     /// Interfaces that the VPC CNI made for nodes which went before it could take them back, and the security group of

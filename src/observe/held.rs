@@ -1,12 +1,13 @@
 //! What controllers made of that which is about to go, and what stands against its deletion.
 
 use futures::StreamExt;
+use serde_json::Value as Json;
 
 use super::AT_ONCE;
 use crate::address::Address;
 use crate::cloud::Cloud;
 use crate::kind::Registry;
-use crate::live::{Child, Effect, Hold, Live};
+use crate::live::{Child, Effect, Hold, Live, Seen};
 use crate::state::State;
 
 /// Looks for it and notes what is found. What cannot be told is noted too.
@@ -17,11 +18,16 @@ pub(super) async fn look(
     going: &[Address],
     live: &mut Live,
 ) {
-    let one = |address: Address| async move {
-        let (made, held) = of_one(cloud, registry, state, &address).await.unwrap_or_default();
+    let outputs = |address: &Address| match live.found.get(address) {
+        Some(Seen::Found(found)) => Some(found.outputs.clone()),
+        _ => None,
+    };
+    let going: Vec<_> = going.iter().map(|address| (address.clone(), outputs(address))).collect();
+    let one = |(address, outputs): (Address, Option<Json>)| async move {
+        let (made, held) = of_one(cloud, registry, state, &address, outputs).await.unwrap_or_default();
         (address, made, held)
     };
-    let mut all = futures::stream::iter(going.iter().cloned()).map(one).buffer_unordered(AT_ONCE);
+    let mut all = futures::stream::iter(going).map(one).buffer_unordered(AT_ONCE);
     while let Some((address, made, held)) = all.next().await {
         if !made.is_empty() {
             live.made.insert(address.clone(), made);
@@ -37,6 +43,7 @@ async fn of_one(
     registry: Registry,
     state: &State,
     address: &Address,
+    outputs: Option<Json>,
 ) -> Option<(Vec<Child>, Vec<Hold>)> {
     let record = state.records.get(address)?;
     let object = record.current.as_ref()?;
@@ -47,7 +54,7 @@ async fn of_one(
         true => kind.children(&cx, &object.applied).await.unwrap_or_else(|_| object.made.clone()),
         false => Vec::new(),
     };
-    let held = kind.held(&cx, &object.applied, &object.id, &object.outputs).await;
+    let held = kind.held(&cx, &object.applied, &object.id, outputs.as_ref().unwrap_or(&object.outputs)).await;
     let unknown = |error: crate::cloud::CloudError| {
         let what = format!("whether something stands against it is not known: {error}");
         vec![Hold { what, of: Vec::new(), effect: Effect::Delays }]

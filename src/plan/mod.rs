@@ -217,7 +217,7 @@ pub enum Refusal {
         anothers: bool,
     },
     /// What a teardown needs is broken, and is not to be put back.
-    #[error("{address}: {title} is gone or changed, and {served} cannot go without it")]
+    #[error("{address}: {title} is gone, changed or not up, and {served} cannot go without it")]
     Broken {
         /// Which.
         address: Address,

@@ -21,6 +21,9 @@ use crate::value::Value;
 /// The attribute that keeps a load balancer from being deleted.
 const PROTECTION: &str = "deletion_protection.enabled";
 
+/// How many pods a controller has: one is enough for a teardown.
+const REPLICAS: &str = "manifest.spec.replicas";
+
 /// What is put back, or changed once more, before it goes.
 #[derive(Clone, Debug)]
 pub(super) struct Repair {
@@ -33,6 +36,11 @@ pub(super) struct Repair {
 }
 
 impl Repair {
+    /// Whether nothing can be done about it but to wait.
+    fn is_down(&self) -> bool {
+        matches!(self.reason, Reason::Down { .. })
+    }
+
     /// The step that does it.
     pub(super) fn step(&self, address: &Address, record: &Record) -> Step {
         Step {
@@ -100,7 +108,7 @@ pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
         };
         // Should it be stuck without it, it is forced later.
         if mends && given.leave.no_repair && given.leave.force_finalizers {
-            if repair.creates {
+            if repair.creates || repair.is_down() {
                 decided.unserved.extend(served);
                 broken.insert(address);
             }
@@ -251,10 +259,38 @@ fn repair(
                     && !field.fixed
             });
             let (id, applied) = (Some(found.id.clone()), Some(object.applied.clone()));
-            (!fields.is_empty()).then_some(Repair { creates: false, reason, fields, spec, applied, id })
+            let down = down(record, &found.readiness);
+            if down.is_none() && kind_of(record) == Some("Deployment") && !is_at_rest(&found.spec) {
+                fields.retain(|field| field.path != REPLICAS);
+            }
+            let reason = match down {
+                Some(why) if fields.is_empty() => {
+                    Reason::Down { why: why.to_owned(), of: served.iter().cloned().collect() }
+                }
+                None if fields.is_empty() => return None,
+                _ => reason,
+            };
+            Some(Repair { creates: false, reason, fields, spec, applied, id })
         }
         Seen::Found(_) | Seen::Unreadable(_) | Seen::Denied(_) => None,
     }
+}
+
+/// Why a controller does not run, or has not taken a class on, though it is there.
+fn down<'a>(record: &Record, readiness: &'a Readiness) -> Option<&'a str> {
+    match readiness {
+        Readiness::Pending(why) | Readiness::Broken(why)
+            if matches!(kind_of(record), Some("Deployment" | "GatewayClass")) =>
+        {
+            Some(why)
+        }
+        _ => None,
+    }
+}
+
+/// Whether somebody scaled it to nothing: then it is as ready as can be.
+fn is_at_rest(spec: &Json) -> bool {
+    spec["manifest"]["spec"]["replicas"] == 0
 }
 
 /// What was applied, with its sensitive values as far as the stack file says them again.

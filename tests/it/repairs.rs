@@ -30,17 +30,65 @@ async fn b62_without_its_controller_a_route_is_stuck_and_a_destroy_puts_it_back(
 async fn b62_a_controller_that_was_scaled_to_nothing_is_started_again() {
     let stack = edge(&[]);
     let mut world = raised(&stack).await;
-    let none = serde_json::json!({ "spec": { "replicas": 0 } });
+    scale(&world, 0).await;
+    goes(&mut world, &stack, &["controller.alb@edge/deployment"]).await;
+}
+
+/// Scales the AWS Load Balancer Controller as somebody else does.
+async fn scale(world: &World, replicas: u32) {
     let path =
         "/apis/apps/v1/namespaces/kube-system/deployments/aws-load-balancer-controller?fieldManager=kubectl";
     let request = http::Request::patch(path)
         .header("content-type", "application/merge-patch+json")
-        .body(none.to_string().into_bytes())
+        .body(serde_json::json!({ "spec": { "replicas": replicas } }).to_string().into_bytes())
         .expect("a request");
     let objects = world.objects(CLUSTER).await;
     objects.client().request::<serde_json::Value>(request).await.expect("it is patched");
     world.rest(60).await;
-    goes(&mut world, &stack, &["controller.alb@edge/deployment"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn b62_a_controller_with_more_pods_is_not_broken() {
+    let stack = edge(&[]);
+    let mut world = raised(&stack).await;
+    scale(&world, 3).await;
+    goes(&mut world, &stack, &[]).await;
+}
+
+/// Everything is as it was applied, and nothing runs: the plan says so, and nothing goes before it does.
+#[tokio::test(start_paused = true)]
+async fn b62_a_controller_that_is_there_and_does_not_run_is_waited_for() {
+    let stack = edge(&[]);
+    let mut world = raised(&stack).await;
+    let nodes = world.objects(CLUSTER).await.everywhere("v1", "Node").await.expect("they are listed");
+    for node in &nodes {
+        let name = node["metadata"]["name"].as_str().expect("a name");
+        world.somebody_deletes(CLUSTER, ["v1", "Node", "", name], false).await;
+    }
+    world.rest(600).await;
+    let plan = world.plan(&stack, &destroy()).await.expect("there is a plan");
+    let down = |reason: &Reason| matches!(reason, Reason::Down { .. });
+    let waited: Vec<&str> =
+        plan.changes.iter().filter(|one| down(&one.reason)).map(|one| one.address.as_str()).collect();
+    assert_eq!(waited, ["controller.alb@edge/deployment", "controller.lattice@edge/deployment"]);
+    let leave = Leave { no_repair: true, ..Leave::default() };
+    let refused = world.plan_with(&stack, &destroy(), leave).await.expect_err("it is not up");
+    assert!(refused.iter().all(|one| matches!(one, Refusal::Broken { .. })), "{refused:#?}");
+
+    let outcome = world.carry_out(&plan).await;
+    let failed: Vec<&str> = outcome.failed.iter().map(|(address, _)| address.as_str()).collect();
+    assert_eq!(failed, waited, "{:#?}", outcome.failed);
+    let told = outcome.failed[0].1.message.as_str();
+    assert!(told.ends_with("`--no-repair --force-finalizers` goes on without it"), "{told}");
+    for served in [["Gateway", "web"], ["Gateway", "core"], ["HTTPRoute", "cart"]] {
+        assert!(is_there(&world, served[0], served[1]).await, "it was not touched");
+    }
+    let leave = Leave { no_repair: true, force_finalizers: true, ..Leave::default() };
+    let plan = world.plan_with(&stack, &destroy(), leave).await.expect("there is a plan");
+    let outcome = world.carry_out(&plan).await;
+    assert!(outcome.is_complete(), "{:#?}", outcome.failed);
+    world.rest(3_700).await;
+    assert_eq!(world.inventory(), World::new().inventory());
 }
 
 #[tokio::test(start_paused = true)]

@@ -171,6 +171,24 @@ async fn an_endpoint_service_on_a_load_balancer_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cluster_that_eks_protects_is_named_before_anything_goes() {
+    let stack = edge(&[]);
+    let mut world = raised(&stack).await;
+    let place = stack::graph::Place { account: None, region: "us-west-2".into() };
+    let eks = world.cloud(Access::Write).clients(&place).eks;
+    let protect = async |on: bool| {
+        let call = eks.update_cluster_config().name(CLUSTER).deletion_protection(on);
+        call.send().await.expect("it is asked");
+        world.rest(300).await;
+    };
+    protect(true).await;
+    let told = refused(&world, &stack).await;
+    assert!(told.len() == 1 && told[0].contains("its deletion protection is on"), "{told:#?}");
+    protect(false).await;
+    goes(&mut world, &stack, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_budget_that_lets_no_pod_go_is_told_with_the_nodes() {
     let stack = edge(&[]);
     let mut world = raised(&stack).await;

@@ -150,13 +150,19 @@ fn is_ready(pod: &Doc) -> bool {
     pod["status"]["phase"] == "Running" || pod["status"]["phase"] == "Succeeded"
 }
 
-/// Takes a pod as far as it has come by now.
+/// Takes a pod as far as it has come by now. One whose node is gone is as a new one.
 fn run(world: &mut World, cluster: &Key, pod: &mut Doc, nodes: &[String]) {
-    if nodes.is_empty() {
-        return;
-    }
     let node = pod["spec"]["nodeName"].as_str().map(str::to_owned);
     let now = world.timestamp();
+    if nodes.is_empty() {
+        if node.is_some() {
+            pod["spec"].as_object_mut().map(|spec| spec.remove("nodeName"));
+            pod["status"] = json!({ "phase": "Pending", "startTime": now });
+            let key = key_of(cluster, "", "pods", pod);
+            *pod = write(world, cluster, &key, pod.clone());
+        }
+        return;
+    }
     if node.as_ref().is_none_or(|node| !nodes.contains(node)) {
         let at = crc32fast::hash(name(pod).as_bytes()) as usize % nodes.len();
         pod["spec"]["nodeName"] = Json::from(nodes[at].clone());
