@@ -163,9 +163,10 @@ Examples:
     /// With a stack and `--check`: looks through every account and region of the stack, by tags, names and VPCs, for
     /// what it, EKS and the controllers could have left. Only reads. `stack destroy` of a whole stack ends with it.
     ///
-    /// With `--cluster`: lists what the controllers and EKS left of a cluster that is gone, whoever made it, in the
-    /// order of removal, and removes it with `--yes`: only what carries the tags of that cluster, and rules of other
-    /// groups that refer to those groups.
+    /// With `--cluster`: lists what a cluster that is gone has left, whoever made it, in the order of removal: what its
+    /// controllers made, its nodes, their launch templates, instance profiles and policies. Removes it with `--yes`:
+    /// only what carries the tags of that cluster, and rules of other groups that refer to those groups. What is left
+    /// alone is named with the reason.
     #[command(after_help = "\
 Ends with 0 if nothing is left, with 7 if something is, with 1 if something could not be read.
 

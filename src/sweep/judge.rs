@@ -21,8 +21,10 @@ const CNI: &str = "cluster.k8s.amazonaws.com/name";
 /// The tags that name the Gateway on what the load balancer controller made for it: `<namespace>/<name>`.
 const STACKS: &[&str] = &["gateway.k8s.aws.alb/stack", "gateway.k8s.aws.nlb/stack"];
 
-/// The tags whose value is the name of the cluster: of EKS Auto Mode and Karpenter, of EKS for nodes, of Karpenter.
-const NAMES: &[&str] = &["eks:eks-cluster-name", "aws:eks:cluster-name", "karpenter.k8s.aws/cluster"];
+/// The tags whose value is the name of the cluster: of EKS Auto Mode and Karpenter, of EKS for nodes and their groups,
+/// of Karpenter.
+const NAMES: &[&str] =
+    &["eks:eks-cluster-name", "aws:eks:cluster-name", "eks:cluster-name", "karpenter.k8s.aws/cluster"];
 /// The same by eksctl. It puts it on networks too, which others may use: there it does not count.
 const EKSCTL: &str = "alpha.eksctl.io/cluster-name";
 /// The tags of what lives in no region that say in which one its cluster is: of Karpenter and the AWS Load Balancer
@@ -226,7 +228,7 @@ fn of_cluster(cluster: &Cluster, thing: &Thing) -> Option<(Whose, String)> {
     }
     if is_tagged(thing, name) && in_vpc(thing.vpc.as_deref()) {
         let of_region = thing.sort.is_global() && region_of(thing).is_none();
-        let but = if of_region { ", and name no region" } else { "" };
+        let but = if of_region { "; they name no region" } else { "" };
         let why = format!("its tags say that it is of {name}, {state}{but}");
         return Some((Whose::Cluster { cluster: name.clone() }, why));
     }
@@ -428,7 +430,7 @@ mod tests {
         let found = leftovers(&scope, &things);
         let told: Vec<&str> = found.iter().map(|one| one.thing.id.as_str()).collect();
         assert_eq!(told, [things[3].id.as_str(), "here", "somewhere"]);
-        assert!(found[2].why.ends_with("which is gone, and name no region"), "{}", found[2].why);
+        assert!(found[2].why.ends_with("which is gone; they name no region"), "{}", found[2].why);
         // Another cluster of the name lives: what names no region may be of that one.
         let elsewhere = Place { account: None, region: "eu-west-1".into() };
         let other = Cluster { name: "edge".into(), place: elsewhere, lives: true, ..Cluster::default() };

@@ -219,10 +219,22 @@ pub fn command(thing: &Thing) -> String {
         Sort::Vpc => format!("ec2 delete-vpc --vpc-id {id}"),
         Sort::Volume => format!("ec2 delete-volume --volume-id {id}"),
     };
-    match thing.sort.is_global() && thing.sort != Sort::Accelerator {
-        true => format!("aws {line}"),
-        // Accelerators live in no region either, but are asked for in one.
-        false => format!("aws {line} --region {}", thing.place.region),
+    // Accelerators live in no region either, but are asked for in one.
+    let region = match thing.sort.is_global() && thing.sort != Sort::Accelerator {
+        true => String::new(),
+        false => format!(" --region {}", thing.place.region),
+    };
+    let condition = condition(thing).map(|words| format!(" # {words}")).unwrap_or_default();
+    format!("aws {line}{region}{condition}")
+}
+
+/// When the command is taken, where it is not at once. A sweep does all of it.
+fn condition(thing: &Thing) -> Option<&'static str> {
+    match thing.sort {
+        Sort::Accelerator => Some("once it is disabled and its listeners are gone"),
+        Sort::InstanceProfile if !thing.free => Some("once its role is taken out"),
+        Sort::Policy if !thing.free => Some("once it is detached"),
+        _ => None,
     }
 }
 
@@ -251,6 +263,8 @@ mod tests {
         assert_eq!(command(&instance), "aws ec2 terminate-instances --instance-ids i-1 --region us-west-2");
         instance.tags.insert(AUTO_SCALING.to_owned(), "workers".to_owned());
         assert!(command(&instance).contains("--auto-scaling-group-name workers --force-delete"));
+        let policy = Thing::new(Sort::Policy, "arn", &place, "111122223333");
+        assert_eq!(command(&policy), "aws iam delete-policy --policy-arn arn # once it is detached");
         let group = Thing::new(Sort::NodeGroup, "edge/default", &place, "111122223333");
         assert!(command(&group).contains("--cluster-name edge --nodegroup-name default"));
     }

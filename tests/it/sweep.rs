@@ -234,3 +234,73 @@ fn b70_a_sweep_removes_what_a_cluster_left_and_nothing_else() {
         }
     });
 }
+
+/// What lives in no region is told by one region of the partition, whichever that of the cluster is.
+#[test]
+fn what_lives_in_no_region_is_found_from_any() {
+    simulated(async {
+        let world = World::new();
+        let sandbox = &world.sandbox;
+        planted(sandbox, |_| true);
+        let place = Place { account: None, region: ELSEWHERE.region.into() };
+        let scope = Scope::of_cluster(ELSEWHERE.cluster, &place, None);
+        let report = audit(&cloud(sandbox, Access::Read), &scope).await;
+        let sorts: Vec<Sort> = report.leftovers.iter().map(|one| one.thing.sort).collect();
+        assert_eq!(sorts, [Sort::Accelerator, Sort::OidcProvider, Sort::InstanceProfile, Sort::Policy]);
+        assert!(report.leftovers.iter().all(|one| one.thing.id.ends_with(ELSEWHERE.key)), "{report:#?}");
+        let mut steps = Vec::new();
+        remove(&cloud(sandbox, Access::Write), &report.leftovers, &mut |_, step| steps.push(step.clone()))
+            .await;
+        assert_eq!(steps, [Step::Removed, Step::Removed, Step::Removed, Step::Removed]);
+        assert!(audit(&cloud(sandbox, Access::Read), &scope).await.is_clean());
+    });
+}
+
+/// Other partitions have no accelerators and keep IAM elsewhere.
+#[test]
+fn each_partition_is_asked_for_what_it_has() {
+    simulated(async {
+        let world = World::new();
+        let place = Place { account: None, region: "us-gov-east-1".into() };
+        let cloud = cloud(&world.sandbox, Access::Read);
+        let report = audit(&cloud, &Scope::of_cluster("left", &place, None)).await;
+        assert!(report.is_clean(), "{report:#?}");
+        let calls = cloud.calls().by_operation();
+        assert!(calls.keys().all(|operation| !operation.starts_with("Global Accelerator.")), "{calls:#?}");
+        assert_eq!(calls["Resource Groups Tagging API.GetResources"], 1);
+    });
+}
+
+/// What the cloud will not let go at all is told at once; a sweep does not wait for it.
+#[test]
+fn what_cannot_go_is_told_in_the_words_of_the_cloud() {
+    simulated(async {
+        let world = World::new();
+        let sandbox = &world.sandbox;
+        ground(sandbox);
+        let put: Vec<_> = [31, 33].into_iter().flat_map(|group| plant(sandbox, group, &OURS)).collect();
+        for (table, id, field) in [
+            ("ec2/instance", &put[0].1, "_protected"),
+            ("ec2/vpc-endpoint-service", &put[2].1, "_connections"),
+        ] {
+            let value = if field == "_protected" { true.into() } else { 1.into() };
+            let mut content = sandbox.world();
+            let key = content.all().map(|(key, _)| key).find(|key| key.table == table && key.id == *id);
+            let key = key.expect("it was planted").clone();
+            content.change(&key, |doc| doc[field] = value);
+        }
+        let scope = Scope::of_cluster(OURS.cluster, &place(), None);
+        let report = audit(&cloud(sandbox, Access::Read), &scope).await;
+        let group = report.leftovers.iter().filter_map(left_alone).collect::<Vec<_>>();
+        assert_eq!(group, ["the Auto Scaling group workers would start another one"]);
+        let began = sandbox.clock().elapsed();
+        let mut codes = Vec::new();
+        remove(&cloud(sandbox, Access::Write), &report.leftovers, &mut |_, step| match step {
+            Step::Failed(error) => codes.push(error.code.clone()),
+            Step::Removed => codes.push("removed".to_owned()),
+        })
+        .await;
+        assert_eq!(codes, ["ExistingVpcEndpointConnections", "OperationNotPermitted"]);
+        assert!(sandbox.clock().elapsed() - began < std::time::Duration::from_secs(60));
+    });
+}

@@ -253,7 +253,13 @@ impl Planter<'_, '_> {
             31 => {
                 let tags = self.owned();
                 let more = json!({ "instanceState": { "code": 16, "name": "running" }, "vpcId": vpc });
-                self.ec2(Sort::Instance, ("instance", "i", "instanceId"), &tags, more);
+                self.ec2(Sort::Instance, ("instance", "i", "instanceId"), &tags, more.clone());
+                // One that a group would start anew, and one that is gone and told for an hour.
+                let group = ("aws:autoscaling:groupName".to_owned(), "workers".to_owned());
+                let tags = [self.owned(), vec![group]].concat();
+                self.ec2(Sort::Instance, ("instance", "i-asg", "instanceId"), &tags, more);
+                let gone = json!({ "instanceId": format!("i-gone{key}"), "instanceState": { "code": 48, "name": "terminated" }, "tagSet": pairs(&tags, "key", "value") });
+                self.here.put("ec2/instance", &format!("i-gone{key}"), gone);
             }
             32 => {
                 let tags = vec![("karpenter.k8s.aws/cluster".into(), self.marks.cluster.into())];
