@@ -120,6 +120,8 @@ pub struct Guest {
     pub lineage: Option<String>,
     /// What it holds, each in words: `load balancer web-123.elb.us-west-2.amazonaws.com`.
     pub holds: Vec<String>,
+    /// Whether it keeps load balancers from being deleted.
+    pub protects: bool,
 }
 
 /// What was found of one resource.

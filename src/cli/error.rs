@@ -362,6 +362,9 @@ fn hint_of(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Broken { .. } => {
             Some("leave `--no-repair` out: then it is put back first and goes in its turn")
         }
+        Refusal::Undone { .. } => Some(
+            "`--no-repair --force-finalizers` removes by its tags what was made of them in AWS, and lets them go",
+        ),
         Refusal::Unsearched { .. } => Some(
             "the credentials must be able to list Gateways, routes, Ingresses and Services in that cluster",
         ),

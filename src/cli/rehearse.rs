@@ -20,13 +20,13 @@ use super::teller::Teller;
 use super::view;
 use super::view::summary::Took;
 use crate::clock::{Clock, Stopwatch};
-use crate::cloud::{Access, Settings};
+use crate::cloud::{Access, ClusterRef, Settings};
 use crate::execute::event::Event;
 use crate::graph::Graph;
 use crate::live::Live;
 use crate::observe::observe_for;
 use crate::plan::{Intent, Leave, Plan, plan_with};
-use crate::rehearse::{Error, InCluster, Piece, Played, Stage, differences, whole};
+use crate::rehearse::{Error, InCluster, Piece, Played, Stage, differences, whole, without_nodes};
 use crate::sandbox::Sandbox;
 use crate::stack::Stack;
 use crate::stack::model::Cluster;
@@ -38,6 +38,7 @@ struct Read {
     state: State,
     live: Live,
     guests: Vec<InCluster>,
+    without_nodes: Vec<ClusterRef>,
     plan: Plan,
     calls: u64,
 }
@@ -98,8 +99,9 @@ async fn read(
     let live = observe_for(&cloud, run.registry, Some(&run.graph), &state, intent).await;
     let plan = plan_with(&run.graph, &state, &live, &run.registry.shapes(), intent, leave)?;
     let guests = whole(&cloud, &live.guests).await?;
+    let without_nodes = without_nodes(&cloud, &state).await?;
     let calls = run.calls + cloud.calls().total();
-    Ok(Read { run, state, live, guests, plan, calls })
+    Ok(Read { run, state, live, guests, without_nodes, plan, calls })
 }
 
 /// Makes the copy and plays on it, in simulated time.
@@ -120,6 +122,7 @@ async fn rehearse(
         account: &run.identity.account,
         accounts: &accounts,
         guests: &read.guests,
+        without_nodes: &read.without_nodes,
         intent,
         leave,
     };
@@ -132,7 +135,8 @@ async fn rehearse(
     let set = async { Ok(Stage::set(&sandbox, settings, &piece).await?) };
     let mut stage = signals::unless_told(&mut signals, set).await?;
     let plan = stage.plan(&piece).await?;
-    tell_differences(screen, &stage.missing, &differences(&read.plan, &plan), telling.json)?;
+    let apart = differences(&read.plan, &plan);
+    tell_differences(screen, &stage.missing, &apart, telling.json)?;
 
     screen.status(|out| writeln!(out, "Rehearsing on the copy; the cloud itself is not changed\n"));
     let began = clock.elapsed();
@@ -147,7 +151,13 @@ async fn rehearse(
     let played = stage.play(&plan, signals, &mut heard).await;
     teller.end(clock.elapsed().saturating_sub(began));
     let took = Took { steps: &steps, machine: Some(watch.elapsed()) };
-    tell_end(screen, &played?, &took, telling.json)
+    let exit = tell_end(screen, &played?, &took, telling.json)?;
+    match (exit, apart.len() + stage.missing.len()) {
+        (Exit::Done, 1..) => {
+            Err(Failure::new(Exit::Failed, "the copy is not as the cloud is: see the notes"))
+        }
+        (exit, _) => Ok(exit),
+    }
 }
 
 /// The numbers of other accounts, by their names in the file.

@@ -94,6 +94,21 @@ impl<'a> Entries<'a> {
         Self { all: all.into(), ..entries }
     }
 
+    /// The entries of this kind and name in any cluster.
+    pub(super) fn everywhere(
+        &self,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> impl Iterator<Item = &Address> {
+        let is_it = move |entry: &&Entry<'_>| {
+            entry.kind == kind
+                && entry.name == name
+                && entry.namespace.as_deref().unwrap_or("default") == namespace
+        };
+        self.all.iter().filter(is_it).map(|entry| &entry.address)
+    }
+
     /// The entry of this kind and name in a cluster; the namespace is empty for what has none.
     pub(super) fn named(&self, cluster: &str, kind: &str, namespace: &str, name: &str) -> Option<&Address> {
         self.named.get(&[cluster, kind, namespace, name].map(str::to_owned))

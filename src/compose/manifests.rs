@@ -64,6 +64,7 @@ fn keepers(draft: &Draft<'_>, entry: &Entry<'_>, site: &Site) -> Vec<Address> {
         kind if entry.group == GATEWAY_GROUP && ROUTES.contains(&kind) => {
             all.extend(draft.entries.configurations(&entry.cluster).to_vec());
             all.extend(parents(draft, entry));
+            all.extend(imported(draft, entry));
         }
         _ => {}
     }
@@ -99,6 +100,22 @@ fn parents(draft: &Draft<'_>, entry: &Entry<'_>) -> Vec<Address> {
         let posts = draft.gateways.iter().filter(here).filter(|post| post.name == name);
         all.extend(posts.map(|post| post.at.clone()));
         all.extend(draft.entries.named(&entry.cluster, "Gateway", namespace, name).cloned());
+    }
+    all
+}
+
+/// What a route sends to from other clusters: the Services that they export, and what stands for those here. An export
+/// cannot go while a route has its targets.
+fn imported(draft: &Draft<'_>, entry: &Entry<'_>) -> Vec<Address> {
+    let rules = entry.object.pointer("/spec/rules").and_then(Json::as_array).into_iter().flatten();
+    let backends = rules.flat_map(|rule| rule["backendRefs"].as_array().into_iter().flatten());
+    let own = entry.namespace.as_deref().unwrap_or("default");
+    let mut all = Vec::new();
+    for backend in backends.filter(|backend| backend["kind"] == "ServiceImport") {
+        let Some(name) = text(backend, "/name") else { continue };
+        let namespace = text(backend, "/namespace").unwrap_or(own);
+        all.extend(draft.entries.named(&entry.cluster, "ServiceImport", namespace, name).cloned());
+        all.extend(draft.entries.everywhere("ServiceExport", namespace, name).cloned());
     }
     all
 }
@@ -148,6 +165,25 @@ mod tests {
         let made = composed(&with(&[object("v1", "ConfigMap", "a"), other]));
         let found = addresses(&made, "manifest.shop/ConfigMap");
         assert_eq!(found, ["manifest.shop/ConfigMap.eks-gateway-demo.a", "manifest.shop/ConfigMap.other.a"]);
+    }
+
+    #[test]
+    fn a_route_goes_before_what_other_clusters_export_to_it() {
+        let group = "application-networking.k8s.aws";
+        let mut stack = with(&[object(&format!("{group}/v1alpha1"), "ServiceImport", "cart")]);
+        let mut route = object("gateway.networking.k8s.io/v1", "HTTPRoute", "far");
+        let backend = json!({ "group": group, "kind": "ServiceImport", "name": "cart" });
+        route["spec"] = json!({ "rules": [{ "backendRefs": [backend] }] });
+        stack.manifests["shop"].objects.push(route);
+        let mut export = object(&format!("{group}/v1alpha1"), "ServiceExport", "cart");
+        export["metadata"]["namespace"] = "eks-gateway-demo".into();
+        let elsewhere = stack.manifests.keys().find(|name| *name != "shop").expect("another").clone();
+        stack.manifests[&elsewhere].objects.push(export);
+        let made = composed(&stack);
+        let exported = addresses(&made, "manifest.").into_iter().find(|one| one.contains("ServiceExport"));
+        let exported = exported.expect("it is there").to_owned();
+        goes_before(&made, &["manifest.shop/HTTPRoute.far", &exported]);
+        goes_before(&made, &["manifest.shop/HTTPRoute.far", "manifest.shop/ServiceImport.cart"]);
     }
 
     #[test]

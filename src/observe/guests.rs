@@ -2,7 +2,7 @@
 //!
 //! One list a sort and cluster. What of the stack they stand on is told in `plan`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{join_all, try_join_all};
 use serde_json::Value as Json;
@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use crate::cloud::{Cloud, CloudResult, ClusterRef, ErrorSort, Objects};
 use crate::graph::Place;
 use crate::live::{Guest, Live, Unsearched};
+use crate::recipe;
 use crate::state::State;
 
 const GATEWAY_API: &str = "gateway.networking.k8s.io/v1";
@@ -18,8 +19,10 @@ const NETWORKING: &str = "networking.k8s.io/v1";
 const CONFIGURATION: &str = "gateway.k8s.aws/v1";
 const POLICY: &str = "application-networking.k8s.aws/v1alpha1";
 
+const BALANCING: &str = "elbv2.k8s.aws/v1beta1";
+
 /// What is listed: the classes first.
-const SORTS: [(&str, &str); 18] = [
+const SORTS: [(&str, &str); 27] = [
     (GATEWAY_API, "GatewayClass"),
     (NETWORKING, "IngressClass"),
     (GATEWAY_API, "Gateway"),
@@ -33,13 +36,27 @@ const SORTS: [(&str, &str); 18] = [
     (CONFIGURATION, "LoadBalancerConfiguration"),
     (CONFIGURATION, "TargetGroupConfiguration"),
     (CONFIGURATION, "ListenerRuleConfiguration"),
-    ("elbv2.k8s.aws/v1beta1", "TargetGroupBinding"),
+    (BALANCING, "TargetGroupBinding"),
     (POLICY, "ServiceExport"),
     (POLICY, "AccessLogPolicy"),
     (POLICY, "IAMAuthPolicy"),
     (POLICY, "VpcAssociationPolicy"),
+    // What goes only with the CRDs of it.
+    (GATEWAY_API, "BackendTLSPolicy"),
+    (GATEWAY_API, "ListenerSet"),
+    ("gateway.networking.k8s.io/v1beta1", "ReferenceGrant"),
+    (BALANCING, "ALBTargetControlConfig"),
+    (BALANCING, "IngressClassParams"),
+    ("aga.k8s.aws/v1beta1", "GlobalAccelerator"),
+    (POLICY, "ServiceImport"),
+    (POLICY, "ServiceNetwork"),
+    (POLICY, "TargetGroupPolicy"),
 ];
+/// From here on they are listed only where their CRDs are of the stack.
+const DEFINED: usize = 18;
 
+/// The attribute that keeps a load balancer from being deleted.
+const PROTECTION: &str = "deletion_protection.enabled";
 /// Where the Lattice controller writes the ARN of the service of a route.
 const SERVICE_ARN: &str = "application-networking.k8s.aws/lattice-service-arn";
 /// The mark of the Lattice controller on what it looks after.
@@ -73,12 +90,22 @@ fn called(cluster: &Json) -> String {
 async fn in_cluster(cloud: &Cloud, state: &State, cluster: &Json, place: &Place) -> CloudResult<Vec<Guest>> {
     let Ok(reference) = serde_json::from_value::<ClusterRef>(cluster.clone()) else { return Ok(Vec::new()) };
     let objects = cloud.objects(&reference).await?;
-    let sorted = listed(&objects).await?;
+    let releases = releases(state, cluster);
+    let defined = |at: usize| {
+        let group = SORTS[at].0.split('/').next().unwrap_or_default();
+        recipe::release_of_group(group).is_some_and(|release| releases.contains(release))
+    };
+    let sorted = listed(&objects, &defined).await?;
     let hosts = Hosts::of(&sorted);
     let mut guests = Vec::new();
-    for ((api_version, kind), all) in SORTS.iter().zip(&sorted).skip(2) {
+    for (at, ((api_version, kind), all)) in SORTS.iter().zip(&sorted).enumerate() {
         for object in all {
-            let Some((controller, class)) = hosts.serving(kind, object) else { continue };
+            let goes_with_crds = || {
+                let controller = object["spec"]["controllerName"].as_str().unwrap_or_default();
+                (defined(at) && !made_by_controller(object)).then(|| (controller.to_owned(), String::new()))
+            };
+            let served = hosts.serving(kind, object).or_else(goes_with_crds);
+            let Some((controller, class)) = served else { continue };
             if is_ours(state, cluster, kind, object) {
                 continue;
             }
@@ -95,13 +122,27 @@ async fn in_cluster(cloud: &Cloud, state: &State, cluster: &Json, place: &Place)
     Ok(guests)
 }
 
-async fn listed(objects: &Objects) -> CloudResult<Vec<Vec<Json>>> {
+/// The releases of CRDs that the stack has in a cluster.
+fn releases<'a>(state: &'a State, cluster: &Json) -> BTreeSet<&'a str> {
+    let crds = state.records.values().filter(|record| record.kind == "crd_release");
+    let applied = crds.filter_map(|record| Some(&record.current.as_ref()?.applied));
+    let here = applied.filter(|applied| applied["cluster"] == *cluster);
+    here.filter_map(|applied| applied["release"].as_str()).collect()
+}
+
+async fn listed(objects: &Objects, defined: &impl Fn(usize) -> bool) -> CloudResult<Vec<Vec<Json>>> {
     // Which sorts of a group there are is asked once, by the first of them.
     let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, (api_version, _)) in SORTS.iter().enumerate() {
         groups.entry(api_version).or_default().push(at);
     }
-    let list = |at: usize| async move { Ok((at, objects.everywhere(SORTS[at].0, SORTS[at].1).await?)) };
+    let list = |at: usize| async move {
+        let all = match at < DEFINED || defined(at) {
+            true => objects.everywhere(SORTS[at].0, SORTS[at].1).await?,
+            false => Vec::new(),
+        };
+        Ok((at, all))
+    };
     let group = |members: Vec<usize>| async move {
         let first = list(members[0]).await?;
         let mut found = try_join_all(members[1..].iter().map(|at| list(*at))).await?;
@@ -172,6 +213,11 @@ impl<'a> Hosts<'a> {
             "Gateway" => *self.gateways.get(&[namespace(object), name(object)])?,
             "Ingress" => (self.of_ingress(object)?, ""),
             "Service" => (of_service(object)?, ""),
+            // A class that its controller holds would be stuck without it.
+            "GatewayClass" => {
+                by_finalizer(object)?;
+                (object["spec"]["controllerName"].as_str()?, "")
+            }
             _ if !kind.ends_with("Route") => (by_finalizer(object)?, ""),
             _ => parents(object)
                 .find_map(|[namespace, name]| self.gateways.get(&[namespace, name]).copied())
@@ -208,13 +254,17 @@ fn of_service(object: &Json) -> Option<&'static str> {
 fn by_finalizer(object: &Json) -> Option<&'static str> {
     let finalizers = object["metadata"]["finalizers"].as_array()?;
     finalizers.iter().find_map(|finalizer| match finalizer.as_str()? {
-        "gateway.k8s.aws/alb" => Some("gateway.k8s.aws/alb"),
+        "gateway.k8s.aws/alb" | "gateway.k8s.aws/gatewayclass" | "aga.k8s.aws/resources" => {
+            Some("gateway.k8s.aws/alb")
+        }
         "gateway.k8s.aws/nlb" => Some("gateway.k8s.aws/nlb"),
         "gateway.k8s.aws/resources" => Some(LATTICE),
         "httproute.k8s.aws/resources" | "grpcroute.k8s.aws/resources" | "tlsroute.k8s.aws/resources" => {
             Some(LATTICE)
         }
         "serviceexport.k8s.aws/resources"
+        | "serviceimport.k8s.aws/resource"
+        | "servicenetwork.k8s.aws/resources"
         | "accesslogpolicy.k8s.aws/resources"
         | "application-networking.k8s.aws/iam-auth-policy"
         | "vpcassociationpolicies.application-networking.k8s.aws/resources" => Some(LATTICE),
@@ -268,7 +318,21 @@ fn told(sort: [String; 2], object: &Json) -> Guest {
         owner: owner(object),
         lineage: lineage.map(str::to_owned),
         holds: holds(object),
+        protects: protects(object),
     }
+}
+
+/// Whether it keeps load balancers from being deleted.
+fn protects(object: &Json) -> bool {
+    let attributes = object["spec"]["loadBalancerAttributes"].as_array().into_iter().flatten();
+    let mut attributes = attributes.map(|one| (&one["key"], &one["value"]));
+    let notes = [
+        "alb.ingress.kubernetes.io/load-balancer-attributes",
+        "service.beta.kubernetes.io/aws-load-balancer-attributes",
+    ];
+    let mut noted = notes.iter().filter_map(|note| object["metadata"]["annotations"][note].as_str());
+    attributes.any(|(key, value)| key == PROTECTION && value == "true")
+        || noted.any(|all| all.split(',').any(|one| one.trim() == format!("{PROTECTION}=true")))
 }
 
 /// Who looks after an object, by the marks that tools leave; empty if nobody can be told.
@@ -324,6 +388,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::sandbox::releases::crds;
 
     #[test]
     fn owners_are_told_by_the_marks_of_tools() {
@@ -341,6 +406,37 @@ mod tests {
         ] });
         assert_eq!(of(applied), "made with kubectl-client-side-apply");
         assert_eq!(of(json!({})), "");
+    }
+
+    #[test]
+    fn every_sort_of_the_crds_is_listed_as_it_is_served() {
+        let known = [
+            ("gateway-api", "1.6.1"),
+            ("aws-load-balancer-controller", "3.5.0"),
+            ("aws-gateway-api-controller", "2.1.3"),
+        ];
+        let files =
+            known.iter().flat_map(|(release, version)| recipe::crd_files(release, version).expect("known"));
+        for crd in files.flat_map(|file| crds(&file)) {
+            let spec = &crd["spec"];
+            let (group, kind) =
+                (spec["group"].as_str().expect("one"), spec["names"]["kind"].as_str().expect("one"));
+            let versions = spec["versions"].as_array().expect("some");
+            let served = versions.iter().filter(|version| version["served"] == true);
+            let mut named =
+                served.map(|version| format!("{group}/{}", version["name"].as_str().expect("one")));
+            assert!(named.any(|version| SORTS.contains(&(&*version, kind))), "{kind} is not listed");
+        }
+    }
+
+    #[test]
+    fn protection_is_told_by_configurations_and_by_annotations() {
+        let config =
+            json!({ "spec": { "loadBalancerAttributes": [{ "key": PROTECTION, "value": "true" }] } });
+        let note = "service.beta.kubernetes.io/aws-load-balancer-attributes";
+        let service = |value: &str| json!({ "metadata": { "annotations": { note: value } } });
+        assert!(protects(&config) && protects(&service("a=b, deletion_protection.enabled=true")));
+        assert!(!protects(&service("deletion_protection.enabled=false")) && !protects(&json!({})));
     }
 
     #[test]

@@ -139,6 +139,13 @@ pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
             decided.refusals.push(Refusal::Guest { what, anothers });
             // What hangs on it is in the way with it.
         }
+        if guest.lineage.is_none() && given.leave.include_foreign && guest.protects {
+            let what =
+                "it keeps load balancers from being deleted: take `deletion_protection.enabled` out of it"
+                    .to_owned();
+            let (address, title) = (address(guest, &key), "object of others");
+            decided.refusals.push(Refusal::Held { address, title, what });
+        }
         include(decided, guest, &key, edges, on);
     }
 }
@@ -146,12 +153,15 @@ pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
 fn include(decided: &mut Decided, guest: &Guest, key: &str, edges: BTreeSet<Edge>, on: Address) {
     let address = address(guest, key);
     let [api_version, kind] = &guest.sort;
-    let metadata = json!({ "namespace": guest.namespace, "name": guest.name, "uid": guest.uid });
+    let mut metadata = json!({ "name": guest.name, "uid": guest.uid });
+    if !guest.namespace.is_empty() {
+        metadata["namespace"] = json!(guest.namespace);
+    }
     let spec = json!({
         "cluster": guest.cluster,
         "manifest": { "apiVersion": api_version, "kind": kind, "metadata": metadata },
     });
-    let id = Some(format!("{kind}/{}/{}", guest.namespace, guest.name));
+    let id = Some(format!("{kind}/{}", full(guest)));
     let mut notes: Vec<String> =
         Some(&guest.owner).filter(|owner| !owner.is_empty()).cloned().into_iter().collect();
     notes.extend(guest.holds.iter().map(|held| format!("deletes {held} with it")));
@@ -212,12 +222,21 @@ fn address(guest: &Guest, key: &str) -> Address {
 }
 
 fn named(kind: &str, key: &str, namespace: &str, name: &str) -> Address {
-    Address::new("foreign", &kind.to_lowercase()).at(key).part(namespace).part(name)
+    let of_kind = Address::new("foreign", &kind.to_lowercase()).at(key);
+    if namespace.is_empty() { of_kind.part(name) } else { of_kind.part(namespace).part(name) }
+}
+
+/// `team-a/web`; without a namespace the name alone.
+fn full(guest: &Guest) -> String {
+    if guest.namespace.is_empty() {
+        return guest.name.clone();
+    }
+    format!("{}/{}", guest.namespace, guest.name)
 }
 
 /// Which it is, whose, and what it holds.
 fn words(guest: &Guest, key: &str) -> String {
-    let mut words = format!("{} {}/{} in cluster {key}", guest.sort[1], guest.namespace, guest.name);
+    let mut words = format!("{} {} in cluster {key}", guest.sort[1], full(guest));
     if !guest.owner.is_empty() {
         words.push_str(&format!(" ({})", guest.owner));
     }
@@ -260,7 +279,10 @@ fn stands_on(given: &Given<'_>, guest: &Guest, key: &str) -> BTreeSet<Edge> {
 
 /// Whether it says how Gateways and routes are served: it goes after them.
 fn configures(guest: &Guest) -> bool {
-    guest.sort[0].starts_with("gateway.k8s.aws/") || guest.sort[1].ends_with("Policy")
+    let kind = guest.sort[1].as_str();
+    guest.sort[0].starts_with("gateway.k8s.aws/")
+        || kind.ends_with("Policy")
+        || matches!(kind, "GatewayClass" | "IngressClassParams" | "ReferenceGrant" | "ServiceImport")
 }
 
 fn hangs_on(route: &Guest, gateway: &Guest) -> bool {

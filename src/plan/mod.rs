@@ -226,6 +226,16 @@ pub enum Refusal {
         /// What needs it, in words.
         served: String,
     },
+    /// What a teardown needs cannot be put back.
+    #[error("{address} cannot be put back, for {crds} is being deleted, and {served} cannot go without it")]
+    Undone {
+        /// Which.
+        address: Address,
+        /// The CRDs that define it.
+        crds: Address,
+        /// What needs it, in words.
+        served: String,
+    },
     /// What a teardown needs is to be put back, and is not known whole.
     #[error(
         "{address} has to be put back for {served} to go, and a sensitive value in it is not known any more"

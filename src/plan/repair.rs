@@ -114,7 +114,10 @@ pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
             }
             continue;
         }
-        if mends && given.leave.no_repair {
+        let unmakeable = undone(given, record).filter(|_| mends && repair.creates).cloned();
+        if let Some(crds) = unmakeable {
+            refusals.push(Refusal::Undone { address, crds, served: listed(&served) });
+        } else if mends && given.leave.no_repair {
             let title = given.shapes.get(record.kind.as_str()).map_or("resource", |shape| shape.title);
             refusals.push(Refusal::Broken { address, title, served: listed(&served) });
         } else if mends && has_marks(&Json::from(&repair.spec)) {
@@ -274,6 +277,16 @@ fn repair(
         }
         Seen::Found(_) | Seen::Unreadable(_) | Seen::Denied(_) => None,
     }
+}
+
+/// The CRDs of an object, if they are being deleted: nothing of them can be made any more.
+fn undone<'a>(given: &Given<'_>, record: &'a Record) -> Option<&'a Address> {
+    let leaves = |to: &&Address| {
+        given.state.records.get(to).is_some_and(|record| record.kind == "crd_release")
+            && matches!(given.live.found.get(to),
+                Some(Seen::Found(found)) if matches!(found.readiness, Readiness::Leaving(_)))
+    };
+    record.edges.iter().map(|edge| &edge.to).find(leaves)
 }
 
 /// Why a controller does not run, or has not taken a class on, though it is there.

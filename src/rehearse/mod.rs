@@ -2,12 +2,13 @@
 //!
 //! The copy is a fresh embedded cloud. What others gave is put into it by its ids (`seeds`); what is recorded is made
 //! there as it was made first, from what the state says was applied (`copy`); what others have in the clusters is
-//! applied to them as it is. Then the same planner and the same executor do to the copy what they would do to the
+//! applied to them as it is; and what became of it all since, happens there too (`since`). Then the same planner and the same executor do to the copy what they would do to the
 //! cloud. Nothing of the real cloud can be reached from here: all clients go through the door of the copy.
 
 mod copy;
 mod guests;
 mod seeds;
+mod since;
 
 use std::collections::BTreeMap;
 
@@ -15,10 +16,11 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 pub use guests::{InCluster, whole};
+pub use since::without_nodes;
 
 use crate::address::Address;
 use crate::change::Verb;
-use crate::cloud::{Access, Cloud, CloudError, Settings};
+use crate::cloud::{Access, Cloud, CloudError, ClusterRef, Settings};
 use crate::execute::event::{Event, Outcome};
 use crate::execute::{Cancel, Options, execute};
 use crate::graph::Graph;
@@ -46,6 +48,8 @@ pub struct Piece<'a> {
     pub accounts: &'a BTreeMap<String, String>,
     /// Objects that others have in the clusters of the stack, with their clusters, whole.
     pub guests: &'a [InCluster],
+    /// The clusters in which no node is ready.
+    pub without_nodes: &'a [ClusterRef],
     /// What is wanted.
     pub intent: &'a Intent,
     /// What the run may do beside.
@@ -121,6 +125,10 @@ impl Stage {
         };
         stage.make(&copied.graph).await?;
         stage.invite(piece).await?;
+        let cloud = stage.cloud(Access::Write);
+        let copy = since::Copy { cloud: &cloud, registry, state: &stage.state };
+        let not_done = copy.catch_up(piece).await;
+        stage.missing.extend(not_done);
         Ok(stage)
     }
 

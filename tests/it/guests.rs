@@ -70,13 +70,14 @@ async fn b71_what_others_have_is_listed_and_blocks_a_destroy() {
     let world = raised(&stack).await;
     guests(&world).await;
     let found = in_the_way(world.plan(&stack, &destroy()).await);
-    assert_eq!(found.len(), 4, "{found:#?}");
+    assert_eq!(found.len(), 5, "{found:#?}");
+    assert!(found[1].starts_with("TargetGroupConfiguration default/theirs in cluster edge"), "{found:#?}");
     let gateway =
         "Gateway default/theirs in cluster edge (Helm release default/theirs): load balancer app/k8s-";
-    assert!(found[1].starts_with(gateway), "{found:#?}");
-    assert!(found[2].starts_with("HTTPRoute default/theirs in cluster edge (made with helm)"), "{found:#?}");
+    assert!(found[2].starts_with(gateway), "{found:#?}");
+    assert!(found[3].starts_with("HTTPRoute default/theirs in cluster edge (made with helm)"), "{found:#?}");
     assert!(
-        found[3].starts_with("HTTPRoute web/orders in cluster edge (made with helm): Lattice service svc-"),
+        found[4].starts_with("HTTPRoute web/orders in cluster edge (made with helm): Lattice service svc-"),
         "{found:#?}"
     );
 }
@@ -97,6 +98,7 @@ async fn b71_what_others_have_is_deleted_first_if_it_is_included() {
             "foreign.httproute@edge/default/theirs",
             "foreign.httproute@edge/web/orders",
             "foreign.loadbalancerconfiguration@edge/default/theirs",
+            "foreign.targetgroupconfiguration@edge/default/theirs",
         ]
     );
     let outcome = world.carry_out(&plan).await;
@@ -114,6 +116,62 @@ async fn b71_what_others_have_is_deleted_first_if_it_is_included() {
     assert!(world.state().is_empty());
     world.rest(3_700).await;
     assert_eq!(world.inventory(), fresh);
+}
+
+/// Nothing of this holds anything in AWS, and all of it goes with its CRDs.
+#[tokio::test(start_paused = true)]
+async fn b71_what_would_go_with_its_crds_is_listed_too() {
+    let fresh = World::new().inventory();
+    let stack = edge(&[]);
+    let mut world = raised(&stack).await;
+    let class = |name: &str, controller: &str| {
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
+            "metadata": { "name": name }, "spec": { "controllerName": controller },
+        })
+    };
+    let from = json!([{ "group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "a" }]);
+    let grant = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1beta1", "kind": "ReferenceGrant",
+        "metadata": { "name": "a", "namespace": "default" },
+        "spec": { "from": from, "to": [{ "group": "", "kind": "Service" }] },
+    });
+    for manifest in
+        [class("istio", "istio.io/gateway-controller"), class("their-alb", "gateway.k8s.aws/alb"), grant]
+    {
+        world.somebody_applies(CLUSTER, "kubectl", &manifest).await;
+    }
+    world.rest(300).await;
+    let found = in_the_way(world.plan(&stack, &destroy()).await);
+    let wanted = [
+        "GatewayClass istio in cluster edge (made with kubectl)",
+        "GatewayClass their-alb in cluster edge (made with kubectl)",
+        "ReferenceGrant default/a in cluster edge (made with kubectl)",
+    ];
+    assert_eq!(found, wanted);
+    let plan = world.plan_with(&stack, &destroy(), ALL).await.expect("nobody is in the way");
+    let outcome = world.carry_out(&plan).await;
+    assert!(outcome.is_complete(), "{:#?}", outcome.failed);
+    world.rest(3_700).await;
+    assert_eq!(world.inventory(), fresh);
+}
+
+#[tokio::test(start_paused = true)]
+async fn b71_what_others_protect_is_named_before_anything_goes() {
+    let stack = edge(&[]);
+    let world = raised(&stack).await;
+    guests(&world).await;
+    let attributes = json!([{ "key": "deletion_protection.enabled", "value": "true" }]);
+    let config = json!({
+        "apiVersion": "gateway.k8s.aws/v1", "kind": "LoadBalancerConfiguration",
+        "metadata": { "name": "theirs", "namespace": "default" },
+        "spec": { "loadBalancerAttributes": attributes },
+    });
+    world.somebody_applies(CLUSTER, "terraform", &config).await;
+    let found = in_the_way(world.plan_with(&stack, &destroy(), ALL).await);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].starts_with("foreign.loadbalancerconfiguration@edge/default/theirs"), "{found:#?}");
+    assert!(found[0].contains("`deletion_protection.enabled`"), "{found:#?}");
 }
 
 #[tokio::test(start_paused = true)]

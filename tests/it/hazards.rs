@@ -118,6 +118,31 @@ async fn b60_a_class_that_goes_first_leaves_its_gateway_and_routes_stuck() {
     goes(&mut world, &stack, &["controller.lattice@edge/gateway-class.lattice"]).await;
 }
 
+/// All objects are asked to go with them, the classes first: the Lattice controller lets nothing go any more, and its class
+/// cannot be made again.
+#[tokio::test(start_paused = true)]
+async fn b38_crds_that_go_first_leave_everything_stuck() {
+    let stack = edge(&[]);
+    let mut world = raised(&stack).await;
+    for plural in ["gatewayclasses", "gateways", "httproutes"] {
+        let name = format!("{plural}.gateway.networking.k8s.io");
+        let crd = ["apiextensions.k8s.io/v1", "CustomResourceDefinition", "", name.as_str()];
+        world.somebody_deletes(CLUSTER, crd, false).await;
+    }
+    world.rest(3_600).await;
+    assert_eq!(count(&world, "lattice/service", |_| true), 1, "it leaks");
+    let refused = world.plan(&stack, &destroy()).await.expect_err("its class cannot be put back");
+    let told: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    let wanted = "controller.lattice@edge/gateway-class.lattice cannot be put back, for crds.gateway-api@edge is being deleted";
+    assert!(told.len() == 1 && told[0].starts_with(wanted), "{told:#?}");
+    let leave = Leave { no_repair: true, ..FORCED };
+    let plan = world.plan_with(&stack, &destroy(), leave).await.expect("there is a plan");
+    let outcome = world.carry_out(&plan).await;
+    assert!(outcome.is_complete(), "{:#?}", outcome.failed);
+    world.rest(3_700).await;
+    assert_eq!(world.inventory(), World::new().inventory());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_configuration_that_was_forced_away_leaves_its_gateway_stuck() {
     let stack = edge(&[]);

@@ -8,13 +8,13 @@ use stack::execute::Cancel;
 use stack::execute::event::{Event, Outcome};
 use stack::graph::Graph;
 use stack::plan::{Intent, Leave, Plan};
-use stack::rehearse::{Piece, Played, Stage, differences, whole};
+use stack::rehearse::{Piece, Played, Stage, differences, whole, without_nodes};
 use stack::sandbox::Sandbox;
 use stack::sandbox::world::ACCOUNT;
 use tokio::sync::watch;
 
 use crate::guests::guests;
-use crate::support::edge::{edge, raised};
+use crate::support::edge::{BALANCER, CLUSTER, edge, raised};
 use crate::support::world::{World, told, up};
 
 fn destroy() -> Intent {
@@ -35,6 +35,7 @@ async fn rehearsed(world: &World, graph: &Graph, intent: &Intent, leave: Leave) 
     let (cloud, state) = (world.cloud(Access::Read), world.state());
     let live = stack::observe::observe_for(&cloud, world.registry, Some(graph), &state, intent).await;
     let theirs = whole(&cloud, &live.guests).await.expect("they are read");
+    let without = without_nodes(&cloud, &state).await.expect("they are read");
     let piece = Piece {
         graph,
         state: &state,
@@ -42,6 +43,7 @@ async fn rehearsed(world: &World, graph: &Graph, intent: &Intent, leave: Leave) 
         account: ACCOUNT,
         accounts: &BTreeMap::new(),
         guests: &theirs,
+        without_nodes: &without,
         intent,
         leave,
     };
@@ -114,6 +116,36 @@ async fn an_up_is_rehearsed_from_nothing_and_from_what_there_is() {
     assert_eq!(told(&second.copy), ["~ cluster.edge/nodes.default"]);
     assert_eq!(differences(&second.real, &second.copy), Vec::<String>::new());
     assert_eq!(counts(&second.played.outcome), [0, 1, 0, 0]);
+}
+
+/// What somebody did to the cloud is done to the copy, so that it goes there as it will go in the cloud.
+#[tokio::test(start_paused = true)]
+async fn what_became_of_the_cloud_since_is_so_in_the_copy() {
+    let graph = edge(&[]);
+    let mut world = raised(&graph).await;
+    world.somebody_deletes(CLUSTER, BALANCER, false).await;
+    world.lose("global", "iam/role", |role| role["RoleName"] == "end-edge-lattice");
+    world.rest(600).await;
+    let repaired = rehearsed(&world, &graph, &destroy(), Leave::default()).await;
+    assert_eq!(repaired.missing, [""; 0]);
+    assert_eq!(differences(&repaired.real, &repaired.copy), [""; 0]);
+    assert!(repaired.played.outcome.is_complete(), "{:#?}", repaired.played.outcome.failed);
+    assert_eq!(repaired.played.outcome.created, 2);
+
+    let nodes = world.objects(CLUSTER).await.everywhere("v1", "Node").await.expect("they are listed");
+    for node in &nodes {
+        let name = node["metadata"]["name"].as_str().expect("a name");
+        world.somebody_deletes(CLUSTER, ["v1", "Node", "", name], false).await;
+    }
+    world.rest(600).await;
+    let stuck = rehearsed(&world, &graph, &destroy(), Leave::default()).await;
+    assert_eq!(differences(&stuck.real, &stuck.copy), [""; 0]);
+    let outcome = world.carry_out(&stuck.real).await;
+    let failed = |outcome: &Outcome| -> BTreeSet<String> {
+        outcome.failed.iter().map(|(address, _)| address.to_string()).collect()
+    };
+    assert!(!outcome.failed.is_empty(), "nobody runs its controllers");
+    assert_eq!(failed(&outcome), failed(&stuck.played.outcome));
 }
 
 #[tokio::test(start_paused = true)]

@@ -108,15 +108,22 @@ fn conditions() -> Json {
     })
 }
 
+/// The CRDs in the file of an address or a path.
+#[cfg(test)]
+pub(crate) fn crds(path: &str) -> Vec<Json> {
+    let path = HOSTS.iter().find_map(|host| path.strip_prefix(&format!("https://{host}"))).unwrap_or(path);
+    let text = file(path).unwrap_or_else(|| panic!("{path} is not there"));
+    let documents = text.split("---\n").filter(|part| !part.is_empty());
+    let documents = documents.map(|part| serde_json::from_str::<Json>(part).expect("a document"));
+    documents.filter(|json| json["kind"] == "CustomResourceDefinition").collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn names(path: &str) -> Vec<String> {
-        let text = file(path).unwrap_or_else(|| panic!("{path} is not there"));
-        let documents = text.split("---\n").filter(|part| !part.is_empty());
-        let documents = documents.map(|part| serde_json::from_str::<Json>(part).expect("a document"));
-        let crds = documents.filter(|json| json["kind"] == "CustomResourceDefinition");
+        let crds = crds(path).into_iter();
         let mut names: Vec<String> =
             crds.map(|crd| crd["metadata"]["name"].as_str().expect("a name").to_owned()).collect();
         names.sort();
