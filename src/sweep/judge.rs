@@ -106,18 +106,29 @@ pub fn leftovers(scope: &Scope, things: &[Thing]) -> Vec<Leftover> {
     found
 }
 
-/// What an endpoint service of others offers to other VPCs cannot go, nor should its listeners.
+/// What an endpoint service of others offers to other VPCs cannot go, and nothing that it works with should.
 fn hold(found: &mut [Leftover], things: &[Thing]) {
     let left: BTreeSet<String> = found.iter().map(|one| one.thing.id.clone()).collect();
     let services = things.iter().filter(|thing| thing.sort == Sort::EndpointService);
     for service in services.filter(|service| !left.contains(&service.id)) {
+        let words = format!("the endpoint service {} offers it to other VPCs", service.id);
+        let offered = |one: &&mut Leftover| service.of.contains(&one.thing.id);
+        let mut groups = BTreeSet::new();
+        for one in found.iter_mut().filter(offered) {
+            one.why.push_str(&format!("; {words}"));
+            one.thing.held = Some(words.clone());
+            groups.extend(one.thing.of.clone());
+        }
         for one in found.iter_mut() {
-            let balancer =
-                if one.thing.sort == Sort::Listener { one.thing.of.first() } else { Some(&one.thing.id) };
-            if balancer.is_some_and(|balancer| service.of.contains(balancer)) {
-                let words = format!("the endpoint service {} offers it to other VPCs", service.id);
-                one.why.push_str(&format!("; {words}"));
-                one.thing.held = Some(words);
+            let of = &one.thing.of;
+            let works_with_it = match one.thing.sort {
+                Sort::Listener | Sort::TargetGroup => of.iter().any(|id| service.of.contains(id)),
+                Sort::SecurityGroup => groups.contains(&one.thing.id),
+                Sort::SecurityGroupRule => of.iter().any(|id| groups.contains(id)),
+                _ => false,
+            };
+            if works_with_it {
+                one.thing.held = Some(format!("a load balancer that {} offers needs it", service.id));
             }
         }
     }
@@ -439,18 +450,35 @@ mod tests {
     }
 
     #[test]
-    fn a_load_balancer_that_others_offer_is_held_with_its_listeners() {
-        let balancer = thing(Sort::LoadBalancer, "nlb", &[(LBC, "edge")]);
-        let listener = Thing { of: vec!["nlb".into()], ..thing(Sort::Listener, "l", &[]) };
-        let service = |tags: &[(&str, &str)]| Thing {
-            of: vec!["nlb".into()],
-            ..thing(Sort::EndpointService, "vpce-svc-1", tags)
+    fn a_load_balancer_that_others_offer_is_held_with_all_that_it_needs() {
+        let of = |id: &str, of: &[&str], sort: Sort, tags: &[(&str, &str)]| Thing {
+            of: of.iter().map(|id| (*id).to_owned()).collect(),
+            ..thing(sort, id, tags)
         };
-        let found = leftovers(&scope(), &[balancer.clone(), listener.clone(), service(&[])]);
-        assert!(found.iter().all(|one| one.thing.held.is_some()) && found.len() == 2, "{found:#?}");
+        let ours = [(LBC, "edge")];
+        let things = |service: &[(&str, &str)]| {
+            [
+                of("nlb", &["sg-1"], Sort::LoadBalancer, &ours),
+                of("l", &["nlb"], Sort::Listener, &[]),
+                of("tg", &["nlb"], Sort::TargetGroup, &ours),
+                of("sg-1", &[], Sort::SecurityGroup, &ours),
+                of("sgr-1", &["sg-9", "sg-1"], Sort::SecurityGroupRule, &[]),
+                of("vpce-svc-1", &["nlb"], Sort::EndpointService, service),
+            ]
+        };
+        let found = leftovers(&scope(), &things(&[]));
+        assert!(found.iter().all(|one| one.thing.held.is_some()) && found.len() == 5, "{found:#?}");
         assert!(found[1].why.ends_with("gone; the endpoint service vpce-svc-1 offers it to other VPCs"));
-        let found = leftovers(&scope(), &[balancer, listener, service(&[(LBC, "edge")])]);
-        assert!(found.iter().all(|one| one.thing.held.is_none()) && found.len() == 3, "{found:#?}");
+        let mut free = things(&[]).to_vec();
+        free.extend([
+            of("tg-2", &["alb"], Sort::TargetGroup, &ours),
+            of("sg-2", &[], Sort::SecurityGroup, &ours),
+        ]);
+        let found = leftovers(&scope(), &free);
+        let free = found.iter().filter(|one| one.thing.held.is_none()).map(|one| one.thing.id.as_str());
+        assert_eq!(free.collect::<Vec<_>>(), ["tg-2", "sg-2"]);
+        let found = leftovers(&scope(), &things(&ours));
+        assert!(found.iter().all(|one| one.thing.held.is_none()) && found.len() == 6, "{found:#?}");
     }
 
     #[test]

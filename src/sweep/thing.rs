@@ -22,7 +22,8 @@ pub struct Thing {
     pub tags: Tags,
     /// The VPC it is in.
     pub vpc: Option<String>,
-    /// The ids of things it goes with: a listener its load balancer, a rule its group and the one it lets in.
+    /// The ids of things it goes with or works with: a listener its load balancer, a rule its group and the one it lets
+    /// in, a load balancer its groups, an endpoint service what it offers.
     pub of: Vec<String>,
     /// Whether it is on its way out.
     pub leaving: bool,

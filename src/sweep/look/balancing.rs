@@ -20,6 +20,7 @@ pub(super) async fn target_groups(ground: Ground<'_>) -> CloudResult<Vec<Thing>>
         let mut thing = ground.thing(Sort::TargetGroup, group.target_group_arn().unwrap_or_default());
         thing.name = group.target_group_name().unwrap_or_default().to_owned();
         thing.vpc = group.vpc_id().map(str::to_owned);
+        thing.of = group.load_balancer_arns().to_vec();
         things.push(thing);
     }
     tagged(ground, things).await
@@ -47,6 +48,7 @@ async fn balancers(ground: Ground<'_>) -> CloudResult<Vec<Thing>> {
         let mut thing = ground.thing(Sort::LoadBalancer, balancer.load_balancer_arn().unwrap_or_default());
         thing.name = balancer.load_balancer_name().unwrap_or_default().to_owned();
         thing.vpc = balancer.vpc_id().map(str::to_owned);
+        thing.of = balancer.security_groups().to_vec();
         things.push(thing);
     }
     tagged(ground, things).await
