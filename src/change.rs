@@ -129,6 +129,8 @@ pub enum Reason {
     },
     /// Its ownership tags tell an earlier address.
     Moved,
+    /// The file tells another way to its cluster.
+    Rerouted,
     /// Nobody may look whether it is as the file says before this is put back.
     Unseen {
         /// The access to its cluster.
@@ -162,6 +164,7 @@ impl fmt::Display for Reason {
             Self::Shared { with } => write!(f, "left in place, for others use it: {with}"),
             Self::Foreign { on } => write!(f, "not made by this stack; needs {on}, which goes"),
             Self::Moved => f.write_str("goes on under another address"),
+            Self::Rerouted => f.write_str("is reached by another kubeconfig or context from now on"),
             Self::Unseen { before } => write!(f, "cannot be read before {before} is there: compared then"),
         }
     }

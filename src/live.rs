@@ -1,6 +1,6 @@
 //! What was found in the cloud, as data: for plans and for drift. How it is looked for is in `observe` and `kind`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -13,6 +13,8 @@ use crate::graph::Place;
 pub struct Live {
     /// By address; what is not here was not looked for.
     pub found: BTreeMap<Address, Seen>,
+    /// What was found by another way to its cluster than the state tells: that of the file.
+    pub rerouted: BTreeSet<Address>,
     /// Changes that were tried out, where a cloud can do that; what is not here was not tried.
     pub tried: BTreeMap<Address, Tried>,
     /// What others have in the clusters that were searched, and that a controller serves there.

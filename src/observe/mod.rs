@@ -4,11 +4,14 @@
 //! name, so that a thing of somebody else is never touched. What would change is tried out where a cloud can tell
 //! what would come of it: a dry run of Kubernetes. What it means is decided in `plan` and `drift`.
 //!
+//! A cluster may be known by another kubeconfig than before: its objects are looked for by both, in `reroute`.
+//!
 //! What others have in the clusters of the stack is only looked for, in `guests`, when a plan would take the ground
 //! from under it. What goes with that which is taken away, and what stands against it, is looked for in `held`.
 
 mod guests;
 mod held;
+mod reroute;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,6 +54,12 @@ pub async fn observe(cloud: &Cloud, registry: Registry, graph: Option<&Graph>, s
     let state = settled.as_ref().map_or(state, |settled| &*settled.state);
     let recorded = state.records.iter().filter_map(|(address, record)| of_record(registry, address, record));
     ask(cloud, state, recorded.collect(), &mut live).await;
+    let rerouted = reroute::questions(registry, graph, state);
+    if !rerouted.is_empty() {
+        let mut other = Live::default();
+        ask(cloud, state, rerouted, &mut other).await;
+        reroute::note(state, other, &mut live);
+    }
     // Look-ups may refer to what others gave, so they are asked for as long as that brings new ones to be known.
     let mut asked = BTreeSet::new();
     loop {

@@ -73,6 +73,9 @@ pub(super) fn managed(
     let stuck = climb(shape, address, &fields);
     match verdict(decided, resource, record, shape, found, (&fields, fixed), finished, requested) {
         None => {
+            if given.live.rerouted.contains(address) {
+                return reroute(decided, address, applied, object, found);
+            }
             unchanged(given, decided, resource, found.outputs.clone());
             if tells_another_address(found, address) {
                 let spec = diff::as_it_is(spec, &resource.lifecycle.ignore_changes, &found.spec);
@@ -107,6 +110,17 @@ pub(super) fn managed(
             decided.note(address, Decision { verb, reason, fields, spec, id: Some(found.id.clone()), notes });
         }
     }
+}
+
+/// It is as it should be, and the state is to know the way to it.
+fn reroute(decided: &mut Decided, address: &Address, spec: Value, object: Option<&Object>, found: &FoundAny) {
+    let way = |spec: Option<&Json>| spec.and_then(|spec| spec.get("cluster")).cloned().map(Value::from);
+    let (before, after) = (way(object.map(|object| &object.applied)), way(Some(&found.spec)));
+    let path = "cluster".to_owned();
+    let fields = vec![FieldChange { path, before, after, sensitive: false, fixed: false }];
+    decided.known.insert(address.clone(), found.outputs.clone());
+    let (verb, reason, id) = (Verb::Update, Reason::Rerouted, Some(found.id.clone()));
+    decided.note(address, Decision { verb, reason, fields, spec, id, notes: Vec::new() });
 }
 
 /// One field of a spec.

@@ -108,6 +108,13 @@ fn own(served: &Served) -> String {
     served.environment["KUBECONFIG"].trim_matches('\'').to_owned()
 }
 
+/// The same in another file.
+fn copy_of(served: &Served, name: &str) -> String {
+    let copy = served.folder().join(name);
+    std::fs::copy(own(served), &copy).expect("it is copied");
+    copy.display().to_string()
+}
+
 fn config_of(served: &Served) -> Json {
     let config = std::fs::read_to_string(own(served)).expect("it is there");
     serde_json::from_str(&config).expect("it is JSON")
@@ -159,6 +166,27 @@ fn a_cluster_that_is_known_by_a_kubeconfig_takes_a_stack() {
     let (_, error) = ended(2, &by(&served, &["plan", "guest"], "broken"));
     assert_eq!(error.lines().filter(|line| line.starts_with("Error:")).count(), 1, "{error}");
     ended(0, &served.stack(&["destroy", "host", "--yes"]));
+}
+
+/// A kubeconfig is only a way: another one to the same cluster changes nothing in it.
+#[test]
+fn another_kubeconfig_of_the_same_cluster_makes_nothing_anew() {
+    let served = hosted();
+    let copy = copy_of(&served, "moved");
+    ended(0, &by(&served, &["up", "guest", "--yes"], &own(&served)));
+    let moved = copy.as_str();
+    let (plan, _) = ended(0, &by(&served, &["plan", "guest"], moved));
+    assert!(plan.contains("is reached by another kubeconfig"), "{plan}");
+    assert!(plan.contains("3 to change; 0 unchanged"), "{plan}");
+    let (up, _) = ended(0, &by(&served, &["up", "guest", "--yes"], moved));
+    assert!(up.contains("3 changed"), "{up}");
+    let (plan, _) = ended(0, &by(&served, &["plan", "guest"], moved));
+    assert!(plan.contains("Nothing to do; 3 unchanged"), "{plan}");
+    // The first one may go now.
+    std::fs::remove_file(&copy).expect("it goes");
+    let last = copy_of(&served, "last");
+    ended(0, &by(&served, &["up", "guest", "--yes"], &last));
+    ended(0, &by(&served, &["destroy", "guest", "--yes"], &last));
 }
 
 #[test]
