@@ -120,6 +120,8 @@ pub struct Guest {
     pub owner: String,
     /// The lineage of the state that made it, if another stack did.
     pub lineage: Option<String>,
+    /// The group of Ingresses that it shares a load balancer with, if it is in one.
+    pub group: Option<String>,
     /// What it holds, each in words: `load balancer web-123.elb.us-west-2.amazonaws.com`.
     pub holds: Vec<String>,
     /// Whether it keeps load balancers from being deleted.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::Value as Json;
+
 /// What sort of thing a kind is to the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -101,6 +103,8 @@ pub struct Shape {
     pub twin: Option<&'static str>,
     /// Whether a controller makes more of it than the object, which is looked for after the object is gone.
     pub leaves: bool,
+    /// The same where fields say of what sort the thing is: all of one of these lists.
+    pub leaves_where: &'static [&'static [(&'static str, &'static str)]],
     /// The times of the kind.
     pub timing: Timing,
 }
@@ -127,6 +131,7 @@ impl Shape {
             tries: false,
             twin: None,
             leaves: false,
+            leaves_where: &[],
             timing: Timing::QUICK,
         }
     }
@@ -134,6 +139,14 @@ impl Shape {
     /// A kind that is only looked up.
     pub const fn lookup(kind: &'static str, title: &'static str, service: &'static str) -> Self {
         Self { role: Role::Lookup, ..Self::managed(kind, title, service) }
+    }
+
+    /// Whether a controller makes more of this very one than the object.
+    pub fn leaves_of(&self, spec: &Json) -> bool {
+        let says = |(path, value): &(&str, &str)| {
+            spec.pointer(&format!("/{}", path.replace('.', "/"))).is_some_and(|told| told == value)
+        };
+        self.leaves || self.leaves_where.iter().any(|all| all.iter().all(says))
     }
 }
 

@@ -261,6 +261,15 @@ impl<'a> Draft<'a> {
         .collect()
     }
 
+    /// The IngressClass objects in a cluster that the stack makes.
+    pub(super) fn ingress_classes(&self, site: &Site) -> Vec<Address> {
+        let here = self.controllers_in(&site.key);
+        let made = here.filter_map(|(at, _, recipe)| {
+            recipe.ingress_class.map(|(name, _)| at.part(&format!("IngressClass.{name}")))
+        });
+        made.collect()
+    }
+
     /// The GatewayClass object of a class in a cluster, if the stack makes it.
     pub(super) fn class_address(&self, site: &Site, class: Class) -> Option<Address> {
         let word = word(class);

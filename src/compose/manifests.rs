@@ -61,6 +61,7 @@ fn keepers(draft: &Draft<'_>, entry: &Entry<'_>, site: &Site) -> Vec<Address> {
             all.extend(draft.entries.configurations(&entry.cluster).to_vec());
             all.extend(gateways::footing(draft, site, text(entry.object, "/spec/gatewayClassName")));
         }
+        "Ingress" if entry.group == "networking.k8s.io" => all.extend(draft.ingress_classes(site)),
         kind if entry.group == GATEWAY_GROUP && ROUTES.contains(&kind) => {
             all.extend(draft.entries.configurations(&entry.cluster).to_vec());
             all.extend(parents(draft, entry));
@@ -195,6 +196,7 @@ mod tests {
         for served in ["Service.lb", "Ingress.i"] {
             goes_before(&made, &[&format!("manifest.shop/{served}"), "controller.alb@edge/deployment"]);
         }
+        goes_before(&made, &["manifest.shop/Ingress.i", "controller.alb@edge/IngressClass.alb"]);
         goes_before(&made, &["manifest.shop/TargetGroupPolicy.p", "controller.lattice@edge/deployment"]);
         let crds = "crds.aws-gateway-api-controller@edge";
         assert!(edge(&made, "manifest.shop/TargetGroupPolicy.p", crds, Sort::Uses));

@@ -20,7 +20,7 @@ pub(super) async fn delete(work: &Work<'_>) -> CloudResult<()> {
         return Ok(());
     }
     if work.step.sweeps {
-        return sweep(work, None).await;
+        return sweep(work, None, false).await;
     }
     let id = match (&work.step.id, &work.step.resume) {
         (Some(id), _) => id.clone(),
@@ -86,7 +86,7 @@ pub(super) async fn delete(work: &Work<'_>) -> CloudResult<()> {
             Err(error) => return Err(error),
         }
     }
-    sweep(work, outputs.as_ref()).await?;
+    sweep(work, outputs.as_ref(), forced).await?;
     outlast(work).await
 }
 
@@ -120,9 +120,11 @@ fn held(work: &Work<'_>, mut error: CloudError, leaving: bool) -> CloudError {
 }
 
 /// Waits until nothing is left of what it made, and takes away by its tags what nobody else takes away: of a step that
-/// sweeps at once, else what is still there a while after it went itself.
-async fn sweep(work: &Work<'_>, outputs: Option<&Json>) -> CloudResult<()> {
+/// sweeps or was forced at once, else what is still there a while after it went itself. What it shared with others is
+/// left with the last of them: one that was forced has as long again for that.
+async fn sweep(work: &Work<'_>, outputs: Option<&Json>, forced: bool) -> CloudResult<()> {
     let began = work.elapsed();
+    let limit = if forced { began + work.limit } else { work.limit };
     loop {
         let left = match work.kind.remains(&work.cx, &work.spec, outputs).await {
             Err(error) if passes(&error) => vec![error.to_string()],
@@ -139,7 +141,7 @@ async fn sweep(work: &Work<'_>, outputs: Option<&Json>) -> CloudResult<()> {
         if left.is_empty() {
             return Ok(());
         }
-        if work.step.sweeps || work.elapsed() - began > SETTLE {
+        if work.step.sweeps || forced || work.elapsed() - began > SETTLE {
             let place = work.limits.place(work.kind.shape().service).await;
             let answer = work.kind.sweep(&work.cx, &work.spec).await;
             drop(place);
@@ -149,6 +151,6 @@ async fn sweep(work: &Work<'_>, outputs: Option<&Json>) -> CloudResult<()> {
                 Err(error) => return Err(error),
             }
         }
-        work.wait(&format!("{} to go", left.join(", "))).await?;
+        work.wait_until(&format!("{} to go", left.join(", ")), limit).await?;
     }
 }

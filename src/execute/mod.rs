@@ -440,8 +440,10 @@ impl<'a> Run<'a> {
         let all: BTreeSet<&Address> = touched.iter().map(|step| &step.address).chain(hangs_on).collect();
         let records = all.into_iter().filter_map(|address| Some((address, state.records.get(address)?)));
         let asked = records.filter_map(|(address, record)| {
-            let kind = self.registry.get(&record.kind).filter(|kind| kind.shape().leaves)?;
-            Some((address, record, kind, record.current.as_ref()?))
+            let object = record.current.as_ref()?;
+            let kind = self.registry.get(&record.kind);
+            let kind = kind.filter(|kind| kind.shape().leaves_of(&object.applied))?;
+            Some((address, record, kind, object))
         });
         let look = asked.map(|(address, record, kind, object)| async move {
             let cx = self.cloud.cx(&record.place, &self.plan.lineage, address, "");

@@ -3,8 +3,9 @@
 //! It is never made: those of the stack are objects of a manifest. This is for what others have in its clusters.
 
 use super::kube_object::Outputs;
+use super::made::Made;
 use super::manifest::{self, Live, Spec};
-use super::{Found, FoundOf, Kind, Readiness, balancing};
+use super::{Child, Found, FoundOf, Kind, Readiness, balancing};
 use crate::cloud::{CloudError, CloudResult, Cx};
 use crate::shape::{Shape, Timing};
 
@@ -42,15 +43,31 @@ impl Kind for BalancedObject {
         manifest::warned(cx, spec).await
     }
 
+    async fn children(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<Child>> {
+        made(spec).children(cx, spec).await
+    }
+
+    async fn outlive(&self, cx: &Cx, spec: &Spec, children: &[Child]) -> CloudResult<Vec<String>> {
+        made(spec).outlive(cx, spec, children).await
+    }
+
     async fn release(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<String>> {
-        manifest::release_bindings(cx, spec).await?;
-        manifest::release(cx, spec).await
+        made(spec).release(cx, spec).await
     }
 
     async fn remains(&self, cx: &Cx, spec: &Spec, _: Option<&Outputs>) -> CloudResult<Vec<String>> {
-        // Ingresses that share a load balancer are named by their group in its tags: it stays for the others.
-        balancing::left(cx, spec, balancing::OBJECTS).await
+        made(spec).remains(cx, spec).await
     }
+
+    async fn sweep(&self, cx: &Cx, spec: &Spec) -> CloudResult<()> {
+        made(spec).sweep(cx, spec).await
+    }
+}
+
+/// What is known of it does not tell the type of a Service.
+fn made(spec: &Spec) -> Made {
+    let is_service = spec.manifest["kind"] == "Service";
+    Made::Balancer(if is_service { balancing::SERVICE } else { balancing::INGRESS })
 }
 
 fn found(live: Live) -> FoundOf<BalancedObject> {

@@ -7,6 +7,7 @@
 use aws_sdk_elasticloadbalancingv2::types::{LoadBalancerAttribute, TagDescription};
 use serde_json::{Value as Json, json};
 
+use super::ingress_groups::{self, Group};
 use super::manifest::Spec;
 use super::{Child, strangers};
 use crate::cloud::ec2::filter;
@@ -17,12 +18,19 @@ const CLUSTER: &str = "elbv2.k8s.aws/cluster";
 /// The tag of the security group that all load balancers of a cluster share.
 const SHARED: (&str, &str) = ("elbv2.k8s.aws/resource", "backend-sg");
 
-/// The tags that name an Ingress or a Service on what was made of it.
-pub(super) const OBJECTS: &[&str] = &["ingress.k8s.aws/stack", "service.k8s.aws/stack"];
+/// The tags that name a Gateway on what was made of it.
+pub(super) const GATEWAY: &[&str] = &["gateway.k8s.aws.alb/stack", "gateway.k8s.aws.nlb/stack"];
+/// The tag that names an Ingress, or the group of those that share a load balancer.
+pub(super) const INGRESS: &[&str] = &["ingress.k8s.aws/stack"];
+/// The tag that names a Service.
+pub(super) const SERVICE: &[&str] = &["service.k8s.aws/stack"];
+/// What a thing is to the Ingresses it was made for.
+const PART: &str = "ingress.k8s.aws/resource";
 
 /// The sorts of children.
 const TARGETS: &str = "target group";
 const FRONT: &str = "security group";
+const SHARED_BALANCER: &str = "shared ALB";
 
 /// The clients of the place that the cluster is in.
 pub(super) fn clients(cx: &Cx, spec: &Spec) -> Clients {
@@ -35,18 +43,22 @@ pub(super) fn stack_of(spec: &Spec) -> String {
     format!("{}/{}", text("namespace"), text("name"))
 }
 
-/// What is there of an object: load balancers, target groups and security groups that carry one of these tags.
+/// What is there of an object: load balancers, target groups and security groups that carry one of these tags. Of
+/// Ingresses that share a load balancer, it is there for the others as long as there are any.
 pub(super) async fn left(cx: &Cx, spec: &Spec, keys: &[&str]) -> CloudResult<Vec<String>> {
     Ok(traces(cx, spec, keys).await?.iter().map(Trace::words).collect())
 }
 
 /// What is there of an object, by its sort; with the last load balancer of a cluster goes the security group that all of
-/// them share.
+/// them share. A load balancer that goes with the last Ingress of a group is told with all of them, if all are this
+/// stack's.
 pub(super) async fn children(cx: &Cx, spec: &Spec, keys: &[&str]) -> CloudResult<Vec<Child>> {
-    let (own, shared) = look(cx, spec, keys).await?;
+    let of = Of::find(cx, spec, keys).await?;
+    let found = look(cx, spec, &of).await?;
     let child = |trace: &Trace, shared: bool| {
         let sort = match trace.sort {
             Sort::Balancer if trace.id.contains(":loadbalancer/net/") => "NLB",
+            Sort::Balancer if shared => SHARED_BALANCER,
             Sort::Balancer => "ALB",
             Sort::Targets => TARGETS,
             Sort::Group if shared => "shared security group",
@@ -55,23 +67,33 @@ pub(super) async fn children(cx: &Cx, spec: &Spec, keys: &[&str]) -> CloudResult
         };
         Some(Child { sort: sort.to_owned(), id: trace.id.clone() })
     };
-    let with_shared = shared.iter().filter(|_| !own.is_empty()).map(|trace| (trace, true));
-    Ok(own
+    let shares = of.group.as_ref().filter(|group| group.all_ours(cx));
+    let of_all = found.shared.iter().filter(|_| !found.own.is_empty());
+    let of_group = found.of_group.iter().filter(|one| shares.is_some() && one.sort != Sort::Targets);
+    let shared = of_all.chain(of_group).map(|trace| (trace, true));
+    Ok(found
+        .own
         .iter()
         .map(|trace| (trace, false))
-        .chain(with_shared)
+        .chain(shared)
         .filter_map(|(one, is)| child(one, is))
         .collect())
 }
 
-/// Those of an object's children that are there still. What all load balancers share is not asked for.
+/// Those of an object's children that are there still. What all load balancers share is not asked for, nor what others of
+/// its group need, however long they have been in it.
 pub(super) async fn outlive(cx: &Cx, spec: &Spec, made: &[Child]) -> CloudResult<Vec<String>> {
     let clients = clients(cx, spec);
+    let balancer = made.iter().find(|child| child.sort.ends_with("ALB"));
+    let is_needed = match balancer.filter(|_| spec.manifest["kind"] == "Ingress") {
+        Some(balancer) => ingress_groups::is_needed(cx, spec, &clients, &balancer.id).await?,
+        None => false,
+    };
     let mut there = Vec::new();
-    for child in made {
+    for child in made.iter().filter(|child| !is_needed || child.sort == TARGETS) {
         let id = child.id.as_str();
         let is_there = match child.sort.as_str() {
-            "ALB" | "NLB" => {
+            "ALB" | "NLB" | SHARED_BALANCER => {
                 let asked = clients.elb.describe_load_balancers().load_balancer_arns(id).send().await;
                 asked.named("ELBv2.DescribeLoadBalancers").or_absent()?.is_some()
             }
@@ -156,41 +178,89 @@ impl Trace {
     }
 }
 
+/// What is meant, by tags: what names it, and the group that it shares a load balancer with.
+struct Of<'a> {
+    keys: &'a [&'a str],
+    stack: String,
+    group: Option<Group>,
+}
+
+impl<'a> Of<'a> {
+    async fn find(cx: &Cx, spec: &Spec, keys: &'a [&'a str]) -> CloudResult<Self> {
+        let group = if keys == INGRESS { ingress_groups::of(cx, spec).await? } else { None };
+        let stack = group.as_ref().map_or_else(|| stack_of(spec), |group| group.name.clone());
+        Ok(Self { keys, stack, group })
+    }
+
+    /// Whether something with these tags was made of it, and whether the others of its group need that too.
+    fn owns(&self, tag: &dyn Fn(&str) -> Option<String>) -> Owned {
+        if !self.keys.iter().any(|key| tag(key).as_ref() == Some(&self.stack)) {
+            return Owned::No;
+        }
+        match &self.group {
+            Some(group) if !group.others.is_empty() => {
+                let part = tag(PART).unwrap_or_default();
+                if part.starts_with(&format!("{}-", group.ingress)) { Owned::Yes } else { Owned::WithOthers }
+            }
+            _ => Owned::Yes,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owned {
+    Yes,
+    WithOthers,
+    No,
+}
+
+/// What is there of an object.
+#[derive(Default)]
+struct Seen {
+    own: Vec<Trace>,
+    /// What it shares with others of its group.
+    of_group: Vec<Trace>,
+    /// What all load balancers of the cluster share, if nobody else needs that.
+    shared: Vec<Trace>,
+}
+
 /// What is there of an object. The security group that all load balancers of the cluster share goes with the last of
 /// them: a controller that was restarted in between forgets it.
 async fn traces(cx: &Cx, spec: &Spec, keys: &[&str]) -> CloudResult<Vec<Trace>> {
-    let (own, shared) = look(cx, spec, keys).await?;
-    Ok(if own.is_empty() { shared } else { own })
+    let found = look(cx, spec, &Of::find(cx, spec, keys).await?).await?;
+    Ok(if found.own.is_empty() { found.shared } else { found.own })
 }
 
-/// What is there of an object, and what all load balancers of its cluster share, if nobody else needs that. Whatever is
-/// being made has a group of its own or a target group by then.
-async fn look(cx: &Cx, spec: &Spec, keys: &[&str]) -> CloudResult<(Vec<Trace>, Vec<Trace>)> {
+/// What is there. Whatever is being made has a group of its own or a target group by then.
+async fn look(cx: &Cx, spec: &Spec, of: &Of<'_>) -> CloudResult<Seen> {
     // The name that the controllers tag things with; a cluster by kubeconfig does not tell it.
-    let ClusterRef::Eks { eks, .. } = &spec.cluster else { return Ok(Default::default()) };
-    let stack = stack_of(spec);
+    let ClusterRef::Eks { eks, .. } = &spec.cluster else { return Ok(Seen::default()) };
     let clients = clients(cx, spec);
-    let is_own = |tags: &TagDescription| keys.iter().any(|key| has(tags, key, &stack));
-    let (mut own, others) = load_balancing(&clients, eks, is_own).await?;
-    let groups = groups_of(&clients, eks).await?;
-    let (shared, fronts): (Vec<&Json>, Vec<&Json>) =
-        groups.iter().partition(|group| is_tagged(group, SHARED.0, SHARED.1));
-    let is_own = |group: &&&Json| keys.iter().any(|key| is_tagged(group, key, &stack));
-    let alone = others == 0 && fronts.iter().all(|group| is_own(&group));
-    own.extend(fronts.iter().filter(is_own).map(|group| Trace::group(group)));
-    Ok((own, shared.into_iter().filter(|_| alone).map(Trace::group).collect()))
+    let (mut seen, mut others) = load_balancing(&clients, eks, of).await?;
+    for group in groups_of(&clients, eks).await? {
+        if is_tagged(&group, SHARED.0, SHARED.1) {
+            seen.shared.push(Trace::group(&group));
+            continue;
+        }
+        let tag = |key: &str| tag_of(&group, key).map(str::to_owned);
+        match of.owns(&tag) {
+            Owned::Yes => seen.own.push(Trace::group(&group)),
+            Owned::WithOthers => seen.of_group.push(Trace::group(&group)),
+            Owned::No => others += 1,
+        }
+    }
+    if others > 0 || !seen.of_group.is_empty() {
+        seen.shared.clear();
+    }
+    Ok(seen)
 }
 
-fn has(tags: &TagDescription, key: &str, value: &str) -> bool {
-    tags.tags().iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
+fn told(tags: &TagDescription, key: &str) -> Option<String> {
+    tags.tags().iter().find(|tag| tag.key() == Some(key)).and_then(|tag| tag.value().map(str::to_owned))
 }
 
 /// Load balancers and target groups of a cluster: those that are meant, and how many others there are.
-async fn load_balancing(
-    clients: &Clients,
-    cluster: &str,
-    is_own: impl Fn(&TagDescription) -> bool,
-) -> CloudResult<(Vec<Trace>, usize)> {
+async fn load_balancing(clients: &Clients, cluster: &str, of: &Of<'_>) -> CloudResult<(Seen, usize)> {
     let elb = &clients.elb;
     let mut arns: Vec<(String, Sort)> = Vec::new();
     let mut pages = elb.describe_load_balancers().into_paginator().items().send();
@@ -203,7 +273,7 @@ async fn load_balancing(
         let one = one.named("ELBv2.DescribeTargetGroups")?;
         arns.extend(one.target_group_arn().map(|arn| (arn.to_owned(), Sort::Targets)));
     }
-    let (mut own, mut others) = (Vec::new(), 0);
+    let (mut seen, mut others) = (Seen::default(), 0);
     for some in arns.chunks(20) {
         let asked = some.iter().map(|(arn, _)| arn.clone()).collect();
         let answer =
@@ -211,20 +281,23 @@ async fn load_balancing(
         let answer = match answer {
             // One of them went in between: the next look tells.
             Err(error) if error.sort == ErrorSort::NotFound => {
-                own.push(Trace { sort: Sort::Going, id: String::new() });
+                seen.own.push(Trace { sort: Sort::Going, id: String::new() });
                 continue;
             }
             other => other?,
         };
-        for tags in answer.tag_descriptions().iter().filter(|tags| has(tags, CLUSTER, cluster)) {
+        let all = answer.tag_descriptions().iter();
+        for tags in all.filter(|tags| told(tags, CLUSTER).as_deref() == Some(cluster)) {
             let arn = tags.resource_arn().unwrap_or_default();
-            match some.iter().find(|(known, _)| known == arn) {
-                Some((arn, sort)) if is_own(tags) => own.push(Trace { sort: *sort, id: arn.clone() }),
-                _ => others += 1,
+            let Some((id, sort)) = some.iter().find(|(known, _)| known == arn).cloned() else { continue };
+            match of.owns(&|key| told(tags, key)) {
+                Owned::Yes => seen.own.push(Trace { sort, id }),
+                Owned::WithOthers => seen.of_group.push(Trace { sort, id }),
+                Owned::No => others += 1,
             }
         }
     }
-    Ok((own, others))
+    Ok((seen, others))
 }
 
 /// The security groups that carry the name of the cluster.
@@ -233,9 +306,13 @@ async fn groups_of(clients: &Clients, cluster: &str) -> CloudResult<Vec<Json>> {
     clients.ec2.pages("DescribeSecurityGroups", filters, "securityGroupInfo").await
 }
 
-fn is_tagged(group: &Json, key: &str, value: &str) -> bool {
+fn tag_of<'a>(group: &'a Json, key: &str) -> Option<&'a str> {
     let mut tags = group["tagSet"].as_array().into_iter().flatten();
-    tags.any(|tag| tag["key"] == key && tag["value"] == value)
+    tags.find(|tag| tag["key"] == key)?["value"].as_str()
+}
+
+fn is_tagged(group: &Json, key: &str, value: &str) -> bool {
+    tag_of(group, key) == Some(value)
 }
 
 async fn remove_balancer(clients: &Clients, arn: &str) -> CloudResult<()> {

@@ -18,9 +18,6 @@ use crate::shape::{Shape, Timing};
 /// The kind.
 pub struct Gateway;
 
-/// The tags that name the Gateway on what the load balancer controller made for it.
-const STACKS: &[&str] = &["gateway.k8s.aws.alb/stack", "gateway.k8s.aws.nlb/stack"];
-
 /// How a condition points at the events of its Gateway.
 const SEE_EVENTS: &str = "Check Gateway Events";
 
@@ -88,7 +85,7 @@ impl Kind for Gateway {
     }
 
     async fn children(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<Child>> {
-        balancing::children(cx, spec, STACKS).await
+        balancing::children(cx, spec, balancing::GATEWAY).await
     }
 
     async fn outlive(&self, cx: &Cx, spec: &Spec, made: &[Child]) -> CloudResult<Vec<String>> {
@@ -108,7 +105,7 @@ impl Kind for Gateway {
     }
 
     async fn release(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<String>> {
-        manifest::release_bindings(cx, spec).await?;
+        manifest::release_bindings(cx, spec, None).await?;
         manifest::release(cx, spec).await
     }
 
@@ -116,11 +113,11 @@ impl Kind for Gateway {
         if outputs.is_some_and(|outputs| outputs.service_network_arn.is_some()) {
             return Ok(Vec::new());
         }
-        balancing::left(cx, spec, STACKS).await
+        balancing::left(cx, spec, balancing::GATEWAY).await
     }
 
     async fn sweep(&self, cx: &Cx, spec: &Spec) -> CloudResult<()> {
-        balancing::sweep(cx, spec, STACKS).await
+        balancing::sweep(cx, spec, balancing::GATEWAY).await
     }
 }
 

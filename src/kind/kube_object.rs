@@ -6,8 +6,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::made::{self, Made};
 use super::manifest::{self, Live, Spec, words};
-use super::{Found, FoundOf, Hold, Kind, Readiness, Trial, balancing, lattice_traces, lattice_users, trial};
+use super::{Child, Found, FoundOf, Hold, Kind, Readiness, Trial, trial};
 use crate::cloud::{CloudResult, ClusterRef, Cx, ErrorSort, ObjectRef};
 use crate::shape::{Shape, Timing};
 
@@ -36,23 +37,16 @@ impl Outputs {
     }
 }
 
-/// What controllers make in AWS of objects that a manifest may hold.
-enum Made {
-    Balancer,
-    Groups,
-    Nothing,
-}
-
-impl Made {
-    fn of(spec: &Spec) -> Self {
-        match spec.manifest["kind"].as_str() {
-            Some("Ingress") => Self::Balancer,
-            Some("Service") if spec.manifest["spec"]["type"] == "LoadBalancer" => Self::Balancer,
-            Some("ServiceExport") => Self::Groups,
-            _ => Self::Nothing,
-        }
-    }
-}
+/// Which objects have something in AWS made of them by a controller. Told by `made`, kind by kind.
+const LEAVES: &[&[(&str, &str)]] = &[
+    &[("manifest.kind", "Ingress")],
+    &[("manifest.kind", "Service"), ("manifest.spec.type", "LoadBalancer")],
+    &[("manifest.kind", "Gateway")],
+    &[("manifest.kind", "HTTPRoute")],
+    &[("manifest.kind", "GRPCRoute")],
+    &[("manifest.kind", "TLSRoute")],
+    &[("manifest.kind", "ServiceExport")],
+];
 
 impl Kind for KubeObject {
     const SHAPE: Shape = Shape {
@@ -60,6 +54,7 @@ impl Kind for KubeObject {
         fixed_where: trial::IMMUTABLE,
         open: &["manifest"],
         tries: true,
+        leaves_where: LEAVES,
         timing: Timing::of(5, 2, 15),
         ..Shape::managed("kube_object", "Kubernetes object", "kubernetes")
     };
@@ -67,7 +62,10 @@ impl Kind for KubeObject {
     type Outputs = Outputs;
 
     async fn find(&self, cx: &Cx, spec: &Spec, _: Option<&str>) -> CloudResult<Option<FoundOf<Self>>> {
-        Ok(manifest::find(cx, spec).await?.map(found))
+        match manifest::find(cx, spec).await? {
+            Some(live) => found(cx, spec, live).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn create(&self, cx: &Cx, spec: &Spec) -> CloudResult<String> {
@@ -86,34 +84,24 @@ impl Kind for KubeObject {
         manifest::delete(cx, spec).await
     }
 
+    async fn children(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<Child>> {
+        Made::of(spec).children(cx, spec).await
+    }
+
+    async fn outlive(&self, cx: &Cx, spec: &Spec, made: &[Child]) -> CloudResult<Vec<String>> {
+        Made::of(spec).outlive(cx, spec, made).await
+    }
+
     async fn held(&self, cx: &Cx, spec: &Spec, _: &str, _: &Json) -> CloudResult<Vec<Hold>> {
-        match spec.manifest["kind"].as_str() {
-            Some("ServiceExport") => lattice_users::of_export(&balancing::clients(cx, spec), spec).await,
-            _ => Ok(Vec::new()),
-        }
+        Made::of(spec).held(cx, spec).await
     }
 
     async fn remains(&self, cx: &Cx, spec: &Spec, _: Option<&Outputs>) -> CloudResult<Vec<String>> {
-        match Made::of(spec) {
-            Made::Balancer => balancing::left(cx, spec, balancing::OBJECTS).await,
-            Made::Groups => {
-                let groups = lattice_users::exported(&balancing::clients(cx, spec), spec).await?;
-                Ok(groups.iter().map(|(_, name)| format!("Lattice target group {name}")).collect())
-            }
-            Made::Nothing => Ok(Vec::new()),
-        }
+        Made::of(spec).remains(cx, spec).await
     }
 
     async fn sweep(&self, cx: &Cx, spec: &Spec) -> CloudResult<()> {
-        match Made::of(spec) {
-            Made::Balancer => balancing::sweep(cx, spec, balancing::OBJECTS).await,
-            Made::Groups => {
-                let clients = balancing::clients(cx, spec);
-                let groups = lattice_users::exported(&clients, spec).await?;
-                lattice_traces::remove_groups(&clients, &groups).await
-            }
-            Made::Nothing => Ok(()),
-        }
+        Made::of(spec).sweep(cx, spec).await
     }
 
     async fn warned(&self, cx: &Cx, spec: &Spec) -> CloudResult<Option<String>> {
@@ -121,7 +109,7 @@ impl Kind for KubeObject {
     }
 
     async fn release(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<String>> {
-        manifest::release(cx, spec).await
+        Made::of(spec).release(cx, spec).await
     }
 
     /// One list for all objects of a sort and namespace, where there are at least two of them.
@@ -152,7 +140,10 @@ impl Kind for KubeObject {
             };
             let listed = objects.list(&like).await?;
             for at in members {
-                all[at] = listed.iter().find_map(|live| among(live, &like, &asked[at].0));
+                let spec = &asked[at].0;
+                if let Some(live) = listed.iter().find_map(|live| among(live, &like, spec)) {
+                    all[at] = Some(found(&cx[at], spec, live).await?);
+                }
             }
         }
         Ok(Some(all))
@@ -160,7 +151,7 @@ impl Kind for KubeObject {
 }
 
 /// An item of a list, if it is the one wanted. Items do not say of what sort they are.
-fn among(live: &Json, like: &ObjectRef, spec: &Spec) -> Option<FoundOf<KubeObject>> {
+fn among(live: &Json, like: &ObjectRef, spec: &Spec) -> Option<Live> {
     if live["metadata"]["name"] != spec.manifest["metadata"]["name"] {
         return None;
     }
@@ -168,13 +159,19 @@ fn among(live: &Json, like: &ObjectRef, spec: &Spec) -> Option<FoundOf<KubeObjec
     live["apiVersion"] = Json::from(like.api_version.clone());
     live["kind"] = Json::from(like.kind.clone());
     let object = ObjectRef::of(&spec.manifest).ok()?;
-    Some(found(manifest::told(spec, &object, live)))
+    Some(manifest::told(spec, &object, live))
 }
 
-fn found(live: Live) -> FoundOf<KubeObject> {
-    let readiness = live.leaving().unwrap_or_else(|| readiness(&live));
+async fn found(cx: &Cx, spec: &Spec, live: Live) -> CloudResult<FoundOf<KubeObject>> {
+    let readiness = match live.leaving() {
+        Some(leaving) => leaving,
+        None => match readiness(&live) {
+            Readiness::Ready => made::balanced(cx, spec, &live).await?,
+            other => other,
+        },
+    };
     let outputs = Outputs::of(&live);
-    Found { id: live.id, spec: live.spec, outputs, readiness, owner: live.owner }
+    Ok(Found { id: live.id, spec: live.spec, outputs, readiness, owner: live.owner })
 }
 
 /// Whether it can be used, by what it is. Sorts that have no status worth waiting for are ready at once.

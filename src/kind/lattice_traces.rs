@@ -37,6 +37,11 @@ impl Traces {
     }
 }
 
+/// A target group, by its ARN.
+pub(super) fn group(arn: String) -> Child {
+    Child { sort: GROUP.to_owned(), id: arn }
+}
+
 /// Those of a route's children that are there still.
 pub(super) async fn outlive(clients: &Clients, made: &[Child]) -> CloudResult<Vec<String>> {
     let mut there = Vec::new();

@@ -171,6 +171,11 @@ fn owner(live: &Json) -> Ownership {
     }
 }
 
+/// The lineage of the state that made an object, if one did.
+pub(super) fn lineage(live: &Json) -> Option<String> {
+    live["metadata"]["annotations"][LINEAGE].as_str().map(str::to_owned)
+}
+
 fn without_owner(mut seen: Json, wanted: &Json) -> Json {
     if let Some(annotations) = seen["metadata"]["annotations"].as_object_mut() {
         annotations.remove(LINEAGE);
@@ -212,9 +217,9 @@ pub(super) async fn apply(cx: &Cx, spec: &Spec) -> CloudResult<String> {
     Ok(id(&object))
 }
 
-/// Deletes the bindings of target groups that a controller made for an object, and takes its finalizers off them: with
-/// the object nobody would let them go any more.
-pub(super) async fn release_bindings(cx: &Cx, spec: &Spec) -> CloudResult<()> {
+/// Deletes the bindings of target groups that a controller made for an object, or for the group of Ingresses that goes with
+/// it, and takes its finalizers off them: with the object nobody would let them go any more.
+pub(super) async fn release_bindings(cx: &Cx, spec: &Spec, group: Option<&str>) -> CloudResult<()> {
     let wanted = object(spec)?;
     let objects = cx.objects(&spec.cluster).await?;
     let has = |labels: &Json, end: &str, value: &str| {
@@ -224,7 +229,8 @@ pub(super) async fn release_bindings(cx: &Cx, spec: &Spec) -> CloudResult<()> {
     let namespace = if wanted.namespace.is_empty() { "default" } else { &wanted.namespace };
     for binding in objects.everywhere("elbv2.k8s.aws/v1beta1", "TargetGroupBinding").await? {
         let labels = &binding["metadata"]["labels"];
-        if !has(labels, "/stack-namespace", namespace) || !has(labels, "/stack-name", &wanted.name) {
+        let own = has(labels, "/stack-namespace", namespace) && has(labels, "/stack-name", &wanted.name);
+        if !own && !group.is_some_and(|group| has(labels, "ingress.k8s.aws/stack", group)) {
             continue;
         }
         let text = |field: &str| binding["metadata"][field].as_str().unwrap_or_default().to_owned();

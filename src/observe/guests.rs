@@ -59,6 +59,10 @@ const DEFINED: usize = 18;
 const PROTECTION: &str = "deletion_protection.enabled";
 /// Where the Lattice controller writes the ARN of the service of a route.
 const SERVICE_ARN: &str = "application-networking.k8s.aws/lattice-service-arn";
+/// The name of the load balancer controller in an IngressClass.
+const INGRESSES: &str = "ingress.k8s.aws/alb";
+/// What the finalizer of a group of Ingresses begins with.
+const OF_GROUP: &str = "group.ingress.k8s.aws/";
 /// The mark of the Lattice controller on what it looks after.
 const LATTICE: &str = "application-networking.k8s.aws/gateway-api-controller";
 
@@ -230,23 +234,30 @@ impl<'a> Hosts<'a> {
         let annotation = object["metadata"]["annotations"]["kubernetes.io/ingress.class"].as_str();
         let class = object["spec"]["ingressClassName"].as_str().or(annotation).unwrap_or_default();
         let known = self.ingress_classes.get(class).copied();
-        // Classes of Ingresses may be words that only the controller knows.
-        known.or((class == "alb").then_some("ingress.k8s.aws/alb"))
+        // Classes of Ingresses may be words that only the controller knows; of a class that is gone, finalizers tell.
+        known.or((class == "alb").then_some(INGRESSES)).or_else(|| by_finalizer(object))
     }
 }
 
-/// Who serves a Service: nobody unless it is of type LoadBalancer, the cluster itself if it names nobody.
+/// Who serves a Service: nobody unless it has a load balancer or asks for one, the cluster itself if it names nobody.
 fn of_service(object: &Json) -> Option<&'static str> {
+    let ours = "service.k8s.aws/nlb";
+    if let Some(held) = by_finalizer(object) {
+        return Some(held);
+    }
     if object["spec"]["type"] != "LoadBalancer" {
         return None;
     }
-    let ours = "service.k8s.aws/nlb";
-    let annotation = &object["metadata"]["annotations"]["service.beta.kubernetes.io/aws-load-balancer-type"];
+    let note = |what: &str| {
+        &object["metadata"]["annotations"][format!("service.beta.kubernetes.io/aws-load-balancer-{what}")]
+    };
     match object["spec"]["loadBalancerClass"].as_str() {
         Some(class) if class == ours => Some(ours),
         // Load balancers of Auto Mode go with their cluster.
         Some(_) => None,
-        None if *annotation == "external" || *annotation == "nlb-ip" => Some(ours),
+        None if *note("type") == "nlb-ip" => Some(ours),
+        // The cluster leaves it to the controller, which only takes it with a type of targets.
+        None if *note("type") == "external" => note("nlb-target-type").is_string().then_some(ours),
         None => Some(""),
     }
 }
@@ -258,6 +269,9 @@ fn by_finalizer(object: &Json) -> Option<&'static str> {
             Some("gateway.k8s.aws/alb")
         }
         "gateway.k8s.aws/nlb" => Some("gateway.k8s.aws/nlb"),
+        "service.k8s.aws/resources" => Some("service.k8s.aws/nlb"),
+        "ingress.k8s.aws/resources" => Some(INGRESSES),
+        group if group.starts_with(OF_GROUP) => Some(INGRESSES),
         "gateway.k8s.aws/resources" => Some(LATTICE),
         "httproute.k8s.aws/resources" | "grpcroute.k8s.aws/resources" | "tlsroute.k8s.aws/resources" => {
             Some(LATTICE)
@@ -317,6 +331,7 @@ fn told(sort: [String; 2], object: &Json) -> Guest {
         parents: parents(object).map(|parent| parent.map(str::to_owned)).collect(),
         owner: owner(object),
         lineage: lineage.map(str::to_owned),
+        group: group(object),
         holds: holds(object),
         protects: protects(object),
     }
@@ -333,6 +348,13 @@ fn protects(object: &Json) -> bool {
     let mut noted = notes.iter().filter_map(|note| object["metadata"]["annotations"][note].as_str());
     attributes.any(|(key, value)| key == PROTECTION && value == "true")
         || noted.any(|all| all.split(',').any(|one| one.trim() == format!("{PROTECTION}=true")))
+}
+
+/// The group that an Ingress shares a load balancer with.
+fn group(object: &Json) -> Option<String> {
+    let finalizers = object["metadata"]["finalizers"].as_array().into_iter().flatten();
+    let named = finalizers.filter_map(Json::as_str).find_map(|one| one.strip_prefix(OF_GROUP));
+    named.map(str::to_owned)
 }
 
 /// Who looks after an object, by the marks that tools leave; empty if nobody can be told.

@@ -50,7 +50,7 @@ async fn of_one(
     let kind = registry.get(&record.kind)?;
     let cx = cloud.cx(&record.place, &state.lineage, address, "");
     // What is recorded is told where the cloud does not tell.
-    let made = match kind.shape().leaves {
+    let made = match kind.shape().leaves_of(&object.applied) {
         true => kind.children(&cx, &object.applied).await.unwrap_or_else(|_| object.made.clone()),
         false => Vec::new(),
     };

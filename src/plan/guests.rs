@@ -13,7 +13,7 @@ use crate::change::{Action, Reason, Verb};
 use crate::compose::OWN_ACCESS;
 use crate::graph::{Edge, Place, Sort};
 use crate::live::{Guest, Readiness, Seen};
-use crate::recipe;
+use crate::recipe::{self, annotations::GROUP};
 use crate::state::{Record, State};
 
 /// A guest that is deleted by a step of its own.
@@ -156,6 +156,9 @@ fn include(decided: &mut Decided, guest: &Guest, key: &str, edges: BTreeSet<Edge
     let mut metadata = json!({ "name": guest.name, "uid": guest.uid });
     if !guest.namespace.is_empty() {
         metadata["namespace"] = json!(guest.namespace);
+    }
+    if let Some(group) = &guest.group {
+        metadata["annotations"][GROUP] = json!(group);
     }
     let spec = json!({
         "cluster": guest.cluster,

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use super::Refusal;
 use super::decide::{Decided, Given};
+use super::{Intent, Refusal};
 use crate::address::Address;
 use crate::change::{Reason, Verb};
 use crate::live::{Child, Effect, Hold, Seen};
-use crate::state::State;
+use crate::state::{Record, State};
 
 /// What goes and is there.
 pub(super) fn going(given: &Given<'_>, decided: &Decided) -> Vec<Address> {
@@ -70,11 +70,35 @@ fn known(state: &State) -> BTreeSet<&str> {
     known
 }
 
+/// What begins the sort of what others need too.
+const SHARED: &str = "shared ";
+
+/// What a controller made of something and what goes with it. What several share goes with the last of them, and is told
+/// once: with the first.
+pub(super) fn made(given: &Given<'_>, address: &Address, record: &Record) -> Vec<Child> {
+    let recorded = record.current.as_ref().map(|object| &object.made);
+    let Some(made) = given.live.made.get(address).or(recorded) else { return Vec::new() };
+    let holds = |child: &Child, other: &Address, record: &Record| {
+        let recorded = record.current.as_ref().map(|object| &object.made);
+        let made = given.live.made.get(other).or(recorded);
+        other != address && made.is_some_and(|made| made.iter().any(|one| one.id == child.id))
+    };
+    let stays = |other: &Address| {
+        !given.may_touch(other)
+            || (matches!(given.intent, Intent::Up { .. }) && given.graph.resources.contains_key(other))
+    };
+    let goes_here = |child: &&Child| {
+        let mut holders = given.state.records.iter().filter(|(other, record)| holds(child, other, record));
+        !child.sort.starts_with(SHARED) || holders.all(|(other, _)| !stays(other) && address < other)
+    };
+    made.iter().filter(goes_here).cloned().collect()
+}
+
 /// What goes with something, counted by its sort: `deletes 1 ALB, 2 target groups with it`.
 pub(super) fn words(made: &[Child]) -> Option<String> {
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for child in made {
-        let sort = child.sort.trim_start_matches("shared ");
+        let sort = child.sort.trim_start_matches(SHARED);
         match counts.iter_mut().find(|(known, _)| *known == sort) {
             Some((_, count)) => *count += 1,
             None => counts.push((sort, 1)),

@@ -14,6 +14,7 @@ use crate::change::{Action, Change, FieldChange, Reason, Verb};
 use crate::diff;
 use crate::graph::Sort;
 use crate::live::{Readiness, Seen};
+use crate::recipe::annotations::{ATTRIBUTES, unprotected};
 use crate::secret::has_marks;
 use crate::state::{Object, Record};
 use crate::value::Value;
@@ -148,6 +149,7 @@ pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
         }
     }
     lift_protection(given, decided, &mut repairs);
+    lift_own_protection(given, decided, &mut repairs);
     decided.repairs = repairs;
 }
 
@@ -202,15 +204,14 @@ fn needed(given: &Given<'_>, decided: &Decided) -> BTreeMap<Address, BTreeSet<Ad
     needed
 }
 
-/// Whether a controller has to act for it to go: Gateways, routes, and what configures them.
+/// Whether a controller has to act for it to go: Gateways, routes, what configures them, and whatever else it made
+/// something of.
 fn is_served(given: &Given<'_>, record: &Record) -> bool {
     let shape = given.shapes.get(record.kind.as_str());
-    let leaves = shape.is_some_and(|shape| shape.leaves && shape.service == "kubernetes");
-    leaves
-        || matches!(
-            kind_of(record),
-            Some("LoadBalancerConfiguration" | "GatewayClass" | "Gateway" | "Ingress")
-        )
+    let spec = record.current.as_ref().map(|object| &object.applied);
+    let leaves = shape.zip(spec).is_some_and(|(shape, spec)| shape.leaves_of(spec));
+    (leaves && shape.is_some_and(|shape| shape.service == "kubernetes"))
+        || matches!(kind_of(record), Some("LoadBalancerConfiguration" | "GatewayClass"))
 }
 
 /// The kind of an object.
@@ -342,6 +343,46 @@ fn lift_protection(given: &Given<'_>, decided: &mut Decided, repairs: &mut BTree
             _ => decided.refusals.push(Refusal::Guarded(gateway)),
         }
     }
+}
+
+/// The same for an Ingress or a Service, which says so itself, in an annotation.
+fn lift_own_protection(given: &Given<'_>, decided: &mut Decided, repairs: &mut BTreeMap<Address, Repair>) {
+    let mut refusals = Vec::new();
+    for (address, decision) in decided.by_address.iter().filter(|(_, decision)| goes(decision.verb)) {
+        let Some(record) = given.state.records.get(address) else { continue };
+        let (Some(object), Some(shape)) = (&record.current, given.shapes.get(record.kind.as_str())) else {
+            continue;
+        };
+        let Some(Seen::Found(found)) = given.live.found.get(address) else { continue };
+        let Some((note, value)) = protecting(&found.spec).or_else(|| protecting(&object.applied)) else {
+            continue;
+        };
+        // What goes already takes no changes.
+        if matches!(found.readiness, Readiness::Leaving(_)) {
+            continue;
+        }
+        if decision.verb != Verb::Delete {
+            refusals.push(Refusal::Guarded(address.clone()));
+            continue;
+        }
+        let mut after = told(given, decided, address, object);
+        after["manifest"]["metadata"]["annotations"][note] = Json::from(value);
+        let spec = Value::from(after);
+        let before = given.masked_live(&found.spec, &spec, Some(&object.applied));
+        let fields = diff::by_opinion(shape, &given.mask.value(&spec), Some(&object.applied), &before);
+        let reason = Reason::Unprotect { of: address.clone() };
+        let (id, applied) = (Some(found.id.clone()), Some(object.applied.clone()));
+        repairs.insert(address.clone(), Repair { creates: false, reason, fields, spec, applied, id });
+    }
+    decided.refusals.extend(refusals);
+}
+
+/// The annotation of an object that protects its load balancer, and what it says otherwise.
+fn protecting(spec: &Json) -> Option<(&'static str, String)> {
+    ATTRIBUTES.iter().find_map(|note| {
+        let said = spec["manifest"]["metadata"]["annotations"][*note].as_str()?;
+        Some((*note, unprotected(said)?))
+    })
 }
 
 /// Gateways that are there and go, each with its configuration.

@@ -63,8 +63,8 @@ pub(super) fn unwanted(
 
 /// What a controller made of it, and what goes with it.
 fn goes_with_it(given: &Given<'_>, address: &Address, record: &Record, seen: Option<&Seen>) -> Vec<String> {
-    let made = given.live.made.get(address).or_else(|| Some(&record.current.as_ref()?.made));
-    if let Some(told) = made.and_then(|made| held::words(made)) {
+    let made = held::made(given, address, record);
+    if let Some(told) = held::words(&made) {
         return vec![told];
     }
     let live = match seen {
@@ -89,5 +89,6 @@ fn goes_with_it(given: &Given<'_>, address: &Address, record: &Record, seen: Opt
 
 /// Whether what a controller made of it may be there still.
 fn leaves(shapes: &Shapes, record: &Record) -> bool {
-    record.current.is_some() && shapes.get(record.kind.as_str()).is_some_and(|shape| shape.leaves)
+    let shape = shapes.get(record.kind.as_str());
+    record.current.as_ref().is_some_and(|object| shape.is_some_and(|shape| shape.leaves_of(&object.applied)))
 }

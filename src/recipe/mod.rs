@@ -3,6 +3,7 @@
 //! A recipe says which image runs, what it may do in AWS and in the cluster, which CRDs come first and which classes
 //! it serves. What becomes a resource, and in which order, is in `compose`. A new version is one more small table.
 
+pub mod annotations;
 mod crds;
 pub mod finalizers;
 mod iam;

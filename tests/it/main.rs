@@ -1,5 +1,6 @@
 //! The one test binary. What is behind the public interface of the library and the program is tested here.
 
+mod balanced;
 mod boxes;
 mod convergence;
 mod cost;

@@ -1,5 +1,5 @@
-//! Any stack goes down, however roughly: sections removed, calls that fail or get lost, runs that are stopped or killed.
-//! Then one undisturbed destroy leaves nothing, and the audit agrees with the sandbox: it finds all that was planted there
+//! Any stack goes down, however roughly: sections removed, calls that fail or get lost, runs that are stopped or killed,
+//! Ingresses and Services of others in its clusters. Then one undisturbed destroy leaves nothing, and the audit agrees with the sandbox: it finds all that was planted there
 //! and nothing else.
 //!
 //! A stack is raised once and forked for every case, so that five hundred of them take little more than their destroys.
@@ -10,9 +10,10 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
+use serde_json::{Value as Json, json};
 use stack::cloud::Access;
 use stack::graph::Graph;
-use stack::plan::Intent;
+use stack::plan::{Intent, Leave};
 use stack::sandbox::{Effect, Fault};
 use stack::sweep::{Scope, audit};
 
@@ -23,6 +24,7 @@ use crate::support::stacks::{GENES, changed, genes, text};
 use crate::support::world::{World, up};
 use crate::sweep::{found, planted, remembering};
 
+const ALL: Leave = Leave { include_foreign: true, no_repair: false, force_finalizers: false };
 /// Of each stack.
 const CASES: usize = 42;
 
@@ -44,6 +46,8 @@ struct Case {
     removed: Vec<usize>,
     /// The runs: an `up` of the rest first, if something was removed, then destroys.
     runs: Vec<Rough>,
+    /// What others have in its clusters, by the bits: an Ingress, two that share a load balancer, a Service.
+    guests: u8,
     /// What is planted afterwards.
     mask: u64,
 }
@@ -53,10 +57,14 @@ fn cases() -> impl Strategy<Value = Case> {
     let rough = (faults, 0_u64..1_200, proptest::bool::ANY);
     let rough = rough.prop_map(|(faults, ends, killed)| Rough { faults, ends, killed });
     let removed = proptest::option::weighted(0.5, vec(0..GENES, 1..40));
-    (removed, vec(rough, 1..3), 0_u64..(1 << GROUPS)).prop_map(|(removed, runs, mask)| Case {
-        removed: removed.unwrap_or_default(),
-        runs,
-        mask,
+    (removed, vec(rough, 1..3), 0_u64..(1 << GROUPS), 0_u8..16).prop_map(|(removed, runs, mask, guests)| {
+        Case {
+            removed: removed.unwrap_or_default(),
+            runs,
+            mask,
+            // Half of the stacks are alone.
+            guests: guests & 7 & !(guests >> 3).wrapping_neg(),
+        }
     })
 }
 
@@ -72,7 +80,7 @@ fn effect(number: u8) -> Effect {
 
 /// One run that goes wrong. What is refused does nothing.
 async fn rough(world: &mut World, graph: &Graph, intent: &Intent, how: &Rough) {
-    let Ok(plan) = world.plan(graph, intent).await else { return };
+    let Ok(plan) = world.plan_with(graph, intent, ALL).await else { return };
     let fault = |(skip, times, number): &(u32, u32, u8)| Fault {
         operation: String::new(),
         skip: *skip,
@@ -91,17 +99,77 @@ async fn rough(world: &mut World, graph: &Graph, intent: &Intent, how: &Rough) {
     world.events.clear();
 }
 
+/// Puts Ingresses and Services of somebody else into every cluster.
+async fn invite(world: &World, which: u8) {
+    let clusters: Vec<String> = {
+        let world = world.sandbox.world();
+        world.all().filter(|(key, _)| key.table == "eks/cluster").map(|(key, _)| key.id.clone()).collect()
+    };
+    let groups =
+        [vec![ingress("alone", None)], vec![ingress("one", Some("shared")), ingress("two", Some("shared"))]];
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": { "name": "tcp", "namespace": "default" },
+        "spec": {
+            "type": "LoadBalancer", "loadBalancerClass": "service.k8s.aws/nlb", "selector": { "app": "a" },
+            "ports": [{ "port": 443 }],
+        },
+    });
+    let [first, second] = groups;
+    let asked =
+        [first, second, vec![service]].into_iter().enumerate().filter(|(bit, _)| which & (1 << bit) != 0);
+    let asked: Vec<Json> = asked.flat_map(|(_, objects)| objects).collect();
+    for cluster in &clusters {
+        for object in &asked {
+            world.somebody_applies(cluster, "helm", object).await;
+        }
+    }
+    if asked.is_empty() {
+        return;
+    }
+    world.rest(300).await;
+    let world = world.sandbox.world();
+    let runs = |id: &str, table: &str| id == "aws-load-balancer-controller" && table.ends_with("/processes");
+    let of_guests = |doc: &Json| {
+        ["ingress.k8s.aws/stack", "service.k8s.aws/stack"]
+            .iter()
+            .any(|tag| doc["_tags"].to_string().contains(tag))
+    };
+    let served = world.all().any(|(key, _)| runs(&key.id, &key.table));
+    assert!(!served || world.all().any(|(key, doc)| key.table == "elb/load-balancer" && of_guests(doc)));
+}
+
+/// An Ingress that answers by itself.
+fn ingress(name: &str, group: Option<&str>) -> Json {
+    let port = json!({ "name": "use-annotation" });
+    let paths = json!([{ "path": "/", "pathType": "Prefix", "backend": { "service": { "name": "hi", "port": port } } }]);
+    let action =
+        r#"{"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"200"}}"#;
+    let mut object = json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+        "metadata": { "name": name, "namespace": "default", "annotations": {
+            "alb.ingress.kubernetes.io/actions.hi": action, "alb.ingress.kubernetes.io/scheme": "internet-facing",
+        } },
+        "spec": { "ingressClassName": "alb", "rules": [{ "host": format!("{name}.example.com"), "http": { "paths": paths } }] },
+    });
+    if let Some(group) = group {
+        object["metadata"]["annotations"]["alb.ingress.kubernetes.io/group.name"] = json!(group);
+    }
+    object
+}
+
 /// How a case went wrong.
 async fn case(base: &World, genes: &[u8], case: &Case, fresh: &BTreeSet<String>) -> Result<(), String> {
     let mut world = base.fork();
     let nothing: Vec<(usize, u8)> = case.removed.iter().map(|at| (*at, 0)).collect();
     let rest = graph(&text(&changed(genes, &nothing))).map_err(|fault| format!("the rest: {fault}"))?;
+    invite(&world, case.guests).await;
     for (number, how) in case.runs.iter().enumerate() {
         let intent = if number == 0 && !case.removed.is_empty() { up() } else { destroy() };
         rough(&mut world, &rest, &intent, how).await;
         world.state().check().map_err(|unsound| format!("run {number}: {unsound}"))?;
     }
-    let plan = world.plan(&rest, &destroy()).await.map_err(|refused| format!("refused: {refused:#?}"))?;
+    let plan =
+        world.plan_with(&rest, &destroy(), ALL).await.map_err(|refused| format!("refused: {refused:#?}"))?;
     let outcome = world.carry_out(&plan).await;
     if !outcome.is_complete() || !world.state().is_empty() {
         return Err(format!("{:#?} {:?}", outcome.failed, world.state().records.keys()));
