@@ -42,6 +42,7 @@ const READS: &[&str] = &[
     "ACM.DescribeCertificate",
     "ACM.ListCertificates",
     "ACM.ListTagsForCertificate",
+    "CloudFront.ListVpcOrigins",
     "CloudWatch Logs.DescribeLogGroups",
     "EC2.DescribeAddresses",
     "EC2.DescribeAvailabilityZones",

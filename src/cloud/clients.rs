@@ -5,6 +5,7 @@ use aws_types::region::Region;
 
 use super::accelerators::Accelerators;
 use super::classic::Classic;
+use super::cloudfront::CloudFront;
 use super::ec2::Ec2;
 use super::logs::Logs;
 use super::tagged::Tagged;
@@ -21,6 +22,8 @@ pub struct Clients {
     pub acm: aws_sdk_acm::Client,
     /// Classic Load Balancers.
     pub classic: Classic,
+    /// What is fetched for the internet.
+    pub cloudfront: CloudFront,
     /// Networks.
     pub ec2: Ec2,
     /// Clusters.
@@ -59,6 +62,7 @@ impl Clients {
             accelerators: Accelerators::new(sdk, &watchman),
             acm: client!(aws_sdk_acm, sdk, watchman),
             classic: Classic::new(sdk, &watchman),
+            cloudfront: CloudFront::new(sdk, &watchman),
             ec2: Ec2::new(sdk, &watchman),
             eks: client!(aws_sdk_eks, sdk, watchman),
             elb: client!(aws_sdk_elasticloadbalancingv2, sdk, watchman),

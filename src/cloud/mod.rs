@@ -8,6 +8,7 @@ mod awsjson;
 mod calls;
 pub mod classic;
 mod clients;
+pub mod cloudfront;
 mod cluster;
 pub mod door;
 mod downloads;
@@ -32,6 +33,8 @@ mod watchman;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+
+use serde_json::Value as Json;
 
 use crate::address::Address;
 use crate::clock::Clock;
@@ -62,6 +65,7 @@ struct Shared {
     calls: Calls,
     clients: Mutex<BTreeMap<Place, Clients>>,
     clusters: Mutex<BTreeMap<ClusterRef, Arc<tokio::sync::OnceCell<Objects>>>>,
+    answers: Mutex<BTreeMap<String, Arc<tokio::sync::OnceCell<CloudResult<Json>>>>>,
     unreached: Mutex<BTreeMap<ClusterRef, (std::time::Duration, CloudError)>>,
 }
 
@@ -73,6 +77,7 @@ impl Cloud {
             calls: Calls::default(),
             clients: Mutex::default(),
             clusters: Mutex::default(),
+            answers: Mutex::default(),
             unreached: Mutex::default(),
         }))
     }
@@ -119,6 +124,18 @@ impl Cloud {
             .entry(place.clone())
             .or_insert_with(|| Clients::new(&self.0.settings, place, &self.0.calls))
             .clone()
+    }
+
+    /// Asks something once in a run, however many want to know it and whatever comes of it.
+    pub async fn once<A>(&self, question: &str, ask: impl FnOnce() -> A) -> CloudResult<Json>
+    where
+        A: Future<Output = CloudResult<Json>>,
+    {
+        let cell = {
+            let mut answers = self.0.answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            answers.entry(question.to_owned()).or_default().clone()
+        };
+        cell.get_or_init(ask).await.clone()
     }
 
     /// What a kind gets to work on one resource. `token` is that of the open journal entry, or empty for reads.

@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder
 use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_types::config_bag::Layer;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
-use aws_types::region::SigningRegion;
+use aws_types::region::{Region, SigningRegion};
 use aws_types::service_config::ServiceConfigKey;
 use aws_types::{SdkConfig, SigningName};
 
@@ -71,6 +71,19 @@ impl Thin {
             cache: sdk.identity_cache().unwrap_or_else(|| IdentityCache::lazy().build()),
             watchman: watchman.clone(),
         }
+    }
+
+    /// The same of a service that is in no region of the commercial partition: asked and signed for in one of them.
+    pub(super) fn global(
+        service: &'static str,
+        signing: &'static str,
+        sdk: &SdkConfig,
+        watchman: &Watchman,
+    ) -> Self {
+        let sdk = sdk.to_builder().region(Region::from_static("us-east-1")).build();
+        let host = format!("https://{signing}.amazonaws.com");
+        let endpoint = configured(service, &sdk).unwrap_or(host);
+        Self { endpoint, ..Self::new(service, signing, &sdk, watchman) }
     }
 
     /// An operation that wants its serializer, its deserializer and what else is tried again.
@@ -129,16 +142,21 @@ impl Thin {
 
 /// Where a service is: what the environment or profile says for it, then for all services, then AWS by region.
 pub(super) fn endpoint(service: &str, signing: &str, sdk: &SdkConfig) -> String {
-    let key = ServiceConfigKey::builder()
-        .service_id(service)
-        .env("AWS_ENDPOINT_URL")
-        .profile("endpoint_url")
-        .build();
-    let configured = sdk.service_config().and_then(|config| config.load_config(key.ok()?));
-    if let Some(url) = configured.or_else(|| sdk.endpoint_url().map(str::to_owned)) {
+    if let Some(url) = configured(service, sdk) {
         return url;
     }
     let region = sdk.region().map_or("us-east-1", |region| region.as_ref());
     let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     format!("https://{signing}.{region}.{domain}")
+}
+
+/// What the environment or profile says for a service, else for all services.
+fn configured(service: &str, sdk: &SdkConfig) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id(service)
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build();
+    let said = sdk.service_config().and_then(|config| config.load_config(key.ok()?));
+    said.or_else(|| sdk.endpoint_url().map(str::to_owned))
 }

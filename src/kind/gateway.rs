@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::manifest::{self, Live, Spec, words};
-use super::{Child, Found, FoundOf, Hold, Kind, Readiness, Trial, balancing, strangers, trial};
+use super::{Child, Found, FoundOf, Hold, Kind, Readiness, Trial, balancing, origins, strangers, trial};
 use crate::cloud::{Absent, CloudResult, Cx, ErrorSort, Named};
 use crate::shape::{Shape, Timing};
 
@@ -93,11 +93,14 @@ impl Kind for Gateway {
     }
 
     async fn held(&self, cx: &Cx, spec: &Spec, _: &str, outputs: &Json) -> CloudResult<Vec<Hold>> {
-        let balancer = outputs["load_balancer_arn"].as_str().filter(|arn| arn.contains(":loadbalancer/net/"));
-        match (balancer, spec.cluster.place()) {
-            (Some(arn), Some(_)) => strangers::endpoint_services(cx, arn).await,
-            _ => Ok(Vec::new()),
+        let (Some(arn), Some(_)) = (outputs["load_balancer_arn"].as_str(), spec.cluster.place()) else {
+            return Ok(Vec::new());
+        };
+        let mut holds = origins::of(cx, spec, async { Ok(vec![arn.to_owned()]) }).await?;
+        if arn.contains(":loadbalancer/net/") {
+            holds.extend(strangers::endpoint_services(cx, arn).await?);
         }
+        Ok(holds)
     }
 
     async fn warned(&self, cx: &Cx, spec: &Spec) -> CloudResult<Option<String>> {

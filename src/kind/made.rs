@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 use super::manifest::{self, Live, Spec};
-use super::{Child, Hold, Readiness, balancing, ingress_groups, lattice_traces, lattice_users};
+use super::{Child, Hold, Readiness, balancing, ingress_groups, lattice_traces, lattice_users, origins};
 use crate::cloud::{CloudResult, Cx, ErrorSort};
 
 /// The prefix of the annotations of Services.
@@ -107,7 +107,14 @@ impl Made {
     pub async fn held(self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<Hold>> {
         match self {
             Self::Groups => lattice_users::of_export(&balancing::clients(cx, spec), spec).await,
-            Self::Balancer(_) | Self::Service | Self::Nothing => Ok(Vec::new()),
+            Self::Balancer(keys) => {
+                let balancers = async {
+                    let all = balancing::children(cx, spec, keys).await?.into_iter();
+                    Ok(all.map(|child| child.id).filter(|id| id.contains(":loadbalancer/")).collect())
+                };
+                origins::of(cx, spec, balancers).await
+            }
+            Self::Service | Self::Nothing => Ok(Vec::new()),
         }
     }
 }

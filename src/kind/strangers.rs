@@ -8,25 +8,15 @@ use std::collections::BTreeSet;
 use futures::future::try_join;
 use serde_json::{Value as Json, json};
 
-use super::{Effect, Hold};
+use super::{Effect, Hold, tenants};
 use crate::cloud::ec2::{filter, text};
 use crate::cloud::{Absent, Clients, CloudResult, Cx, LINEAGE};
 
 /// How the AWS Load Balancer Controller describes the rules that it opens nodes with, and closes again.
 pub(super) const OPENED: &str = "elbv2.k8s.aws/targetGroupBinding=shared";
-/// How interfaces are described that services make for what somebody runs in a VPC, and what that is.
-const SERVED: &[(&str, &str)] = &[
-    ("RDSNetworkInterface", "an RDS database"),
-    ("AWS Lambda VPC ENI", "a Lambda function"),
-    ("EFS mount target", "an EFS file system"),
-    ("ElastiCache", "an ElastiCache cluster"),
-    ("DMSNetworkInterface", "a DMS instance"),
-    ("RedshiftNetworkInterface", "a Redshift cluster"),
-    ("AWS created network interface for directory", "a directory"),
-    ("CloudFront", "a CloudFront VPC origin"),
-];
 
-fn blocks(what: String, of: Vec<String>) -> Hold {
+/// What is in the way for good.
+pub(super) fn blocks(what: String, of: Vec<String>) -> Hold {
     Hold { what, of, effect: Effect::Blocks }
 }
 
@@ -72,8 +62,8 @@ async fn rules(clients: &Clients, group: &str) -> CloudResult<Vec<Json>> {
     Ok(rules)
 }
 
-/// What others have in a VPC and what keeps it from being deleted: endpoints, security groups, and interfaces of
-/// services.
+/// What others have in a VPC and what keeps it from being deleted: endpoints, security groups, and whatever has interfaces
+/// there.
 pub(super) async fn within(cx: &Cx, vpc: &str) -> CloudResult<Vec<Hold>> {
     let clients = cx.clients();
     let of_vpc = json!({ "Filter": [filter("vpc-id", [vpc])] });
@@ -86,8 +76,7 @@ pub(super) async fn within(cx: &Cx, vpc: &str) -> CloudResult<Vec<Hold>> {
         pages("DescribeSecurityGroups", "securityGroupInfo"),
     )
     .await?;
-    let interfaces = pages("DescribeNetworkInterfaces", "networkInterfaceSet").await?;
-    let mut holds = Vec::new();
+    let mut holds = tenants::of(cx, vpc, None).await?;
     for one in endpoints.iter().filter(|one| !is_ours(cx, one) && text(one, "state") != "deleted") {
         let (id, service) = (text(one, "vpcEndpointId"), text(one, "serviceName"));
         holds.push(blocks(format!("VPC endpoint {id} to {service} is in {vpc}"), vec![id]));
@@ -96,14 +85,6 @@ pub(super) async fn within(cx: &Cx, vpc: &str) -> CloudResult<Vec<Hold>> {
         let (id, name) = (text(one, "groupId"), text(one, "groupName"));
         let what = format!("security group {id} ({name}) is in {vpc}");
         holds.push(blocks(what, std::iter::once(id).chain(clusters(one)).collect()));
-    }
-    for one in &interfaces {
-        let description = text(one, "description");
-        let served = SERVED.iter().find(|(begins, _)| description.starts_with(begins));
-        if let Some((_, what)) = served {
-            let id = text(one, "networkInterfaceId");
-            holds.push(blocks(format!("network interface {id} of {what} is in {vpc}"), vec![id]));
-        }
     }
     Ok(holds)
 }
@@ -119,9 +100,13 @@ fn is_ours(cx: &Cx, doc: &Json) -> bool {
 }
 
 /// The clusters whose controllers made it, by its tags.
-fn clusters(doc: &Json) -> Vec<String> {
+pub(super) fn clusters(doc: &Json) -> Vec<String> {
     let of = |(key, value): (&str, &str)| match key {
-        "elbv2.k8s.aws/cluster" | "aws:eks:cluster-name" | "eks:eks-cluster-name" => Some(value.to_owned()),
+        "elbv2.k8s.aws/cluster"
+        | "aws:eks:cluster-name"
+        | "eks:cluster-name"
+        | "eks:eks-cluster-name"
+        | "cluster.k8s.amazonaws.com/name" => Some(value.to_owned()),
         key => key.strip_prefix("kubernetes.io/cluster/").filter(|_| value == "owned").map(str::to_owned),
     };
     tags(doc).filter_map(of).collect()

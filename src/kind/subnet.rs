@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::{Found, FoundOf, Kind, Readiness};
+use super::{Found, FoundOf, Hold, Kind, Readiness, tenants};
 use crate::cloud::ec2::{
     self, Sort, as_written, found_tags, look, look_ids, retag, specification, text, truth,
 };
@@ -80,6 +80,11 @@ impl Kind for Subnet {
 
     async fn delete(&self, cx: &Cx, id: &str, _: &Spec) -> CloudResult<()> {
         cx.clients().ec2.call("DeleteSubnet", json!({ "SubnetId": id })).await.or_absent().map(drop)
+    }
+
+    /// Of one that goes alone; with its VPC, all that is in that is told.
+    async fn held(&self, cx: &Cx, spec: &Spec, id: &str, _: &Json) -> CloudResult<Vec<Hold>> {
+        tenants::of(cx, &spec.vpc_id, Some(id)).await
     }
 
     async fn find_many(

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use super::AT_ONCE;
 use crate::address::Address;
 use crate::cloud::Cloud;
+use crate::graph::Sort;
 use crate::kind::Registry;
 use crate::live::{Child, Effect, Hold, Live, Seen};
 use crate::state::State;
@@ -22,7 +23,14 @@ pub(super) async fn look(
         Some(Seen::Found(found)) => Some(found.outputs.clone()),
         _ => None,
     };
-    let going: Vec<_> = going.iter().map(|address| (address.clone(), outputs(address))).collect();
+    // What is in a part of a network is told with all of it, once.
+    let is_part = |address: &&Address| {
+        let record = state.records.get(*address).filter(|record| record.kind == "subnet");
+        let mut outer = record.into_iter().flat_map(|record| &record.edges);
+        outer.any(|edge| edge.sort == Sort::Inside && going.contains(&edge.to))
+    };
+    let whole = going.iter().filter(|address| !is_part(address));
+    let going: Vec<_> = whole.map(|address| (address.clone(), outputs(address))).collect();
     let one = |(address, outputs): (Address, Option<Json>)| async move {
         let (made, held) = of_one(cloud, registry, state, &address, outputs).await.unwrap_or_default();
         (address, made, held)

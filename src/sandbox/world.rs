@@ -390,7 +390,7 @@ pub struct Here<'a> {
 impl Here<'_> {
     /// The key of something here. Tables of services without regions live in `global`.
     pub fn key(&self, table: &str, id: &str) -> Key {
-        let global = table.starts_with("iam/") || table.starts_with("route53/");
+        let global = ["cloudfront/", "iam/", "route53/"].iter().any(|one| table.starts_with(one));
         let region = if global { GLOBAL } else { &self.region };
         Key {
             account: self.account.clone(),

@@ -31,5 +31,6 @@ mod strangers;
 mod support;
 mod sweep;
 mod teardowns;
+mod tenants;
 mod tidy;
 mod tried;

@@ -5,7 +5,7 @@
 //! the service's XML (`xml`). What the operations mean is in each client.
 
 mod form;
-mod xml;
+pub(super) mod xml;
 
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};

@@ -5,6 +5,7 @@
 
 pub mod accelerator;
 pub mod acm;
+pub mod cloudfront;
 pub mod ec2;
 pub mod eks;
 pub mod elb;
@@ -98,6 +99,7 @@ pub struct Service {
 pub const SERVICES: &[&Service] = &[
     &accelerator::SERVICE,
     &acm::SERVICE,
+    &cloudfront::SERVICE,
     &ec2::SERVICE,
     &eks::SERVICE,
     &elb::SERVICE,

@@ -29,10 +29,11 @@ pub(super) fn content(json: &Json, item: &dyn Fn(&str) -> &'static str) -> Strin
     }
 }
 
-/// The element names of Route 53's lists.
+/// The element names of the lists of CloudFront and Route 53.
 pub(super) fn singular(field: &str) -> &'static str {
     match field {
         "HostedZones" => "HostedZone",
+        "Items" => "VpcOriginSummary",
         "ResourceRecordSets" => "ResourceRecordSet",
         "ResourceRecords" => "ResourceRecord",
         "NameServers" => "NameServer",
