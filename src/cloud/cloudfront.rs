@@ -2,15 +2,14 @@
 
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::error::metadata::ErrorMetadata;
 use aws_types::SdkConfig;
 use serde_json::Value as Json;
 
 use super::CloudResult;
 use super::error::from_sdk;
-use super::forms::xml::read;
+use super::forms::answer;
 use super::thin::{Thin, ThinError};
 use super::watchman::Watchman;
 
@@ -64,18 +63,4 @@ fn request(marker: String) -> Result<HttpRequest, BoxError> {
     request.set_uri(format!("/2020-05-31/vpc-origin?MaxItems=100{after}"))?;
     request.headers_mut().insert("user-agent", concat!("stack/", env!("CARGO_PKG_VERSION")));
     Ok(request)
-}
-
-fn answer(response: &HttpResponse) -> Result<Json, OrchestratorError<ThinError>> {
-    let read = read(&String::from_utf8_lossy(response.body().bytes().unwrap_or_default()));
-    if response.status().is_success() {
-        return read.ok_or_else(|| OrchestratorError::other("the answer is not XML"));
-    }
-    let error = &read.unwrap_or_default()["Error"];
-    let status = format!("HTTP status {}", response.status().as_u16());
-    let meta = ErrorMetadata::builder()
-        .code(error["Code"].as_str().unwrap_or_default())
-        .message(error["Message"].as_str().unwrap_or(&status))
-        .build();
-    Err(OrchestratorError::operation(ThinError(meta)))
 }

@@ -11,26 +11,6 @@ use stack::sandbox::world::{ACCOUNT, Key};
 use crate::support::edge::{CLUSTER, destroy, edge, goes, raised};
 use crate::support::world::World;
 
-fn key(table: &str, id: &str) -> Key {
-    let [account, region, table, id] = [ACCOUNT, "us-west-2", table, id].map(str::to_owned);
-    Key { account, region, table, id }
-}
-
-fn put(world: &World, table: &str, id: &str, doc: Json) {
-    world.sandbox.world().put(key(table, id), doc);
-}
-
-fn take(world: &World, table: &str, id: &str) {
-    world.sandbox.world().remove(&key(table, id)).expect("it is there");
-}
-
-/// The first document of a table that fits.
-fn one(world: &World, table: &str, fits: impl Fn(&Json) -> bool) -> Json {
-    let world = world.sandbox.world();
-    let found = world.all().find(|(key, doc)| key.table == table && fits(doc)).map(|(_, doc)| doc.clone());
-    found.expect("there is one")
-}
-
 fn ec2(world: &World) -> stack::cloud::Clients {
     world.cloud(Access::Write).clients(&Place { account: None, region: "us-west-2".into() })
 }
@@ -45,7 +25,7 @@ async fn refused(world: &World, stack: &Graph) -> Vec<String> {
 /// A group of another VPC.
 fn elsewhere(world: &World) -> String {
     let is_it = |doc: &Json| doc["vpcId"] == "vpc-0a1b2c3d4e5f60718" && doc["groupName"] == "default";
-    one(world, "ec2/security-group", is_it)["groupId"].as_str().expect("it has one").to_owned()
+    world.one("ec2/security-group", is_it)["groupId"].as_str().expect("it has one").to_owned()
 }
 
 fn rule(id: &str, of: &str, named: &str, description: &str) -> Json {
@@ -61,10 +41,10 @@ fn rule(id: &str, of: &str, named: &str, description: &str) -> Json {
 async fn a_rule_of_somebody_else_is_named_and_left() {
     let stack = edge(&[]);
     let mut world = raised(&stack).await;
-    let nodes = one(&world, "eks/cluster", |_| true)["resourcesVpcConfig"]["clusterSecurityGroupId"].clone();
+    let nodes = world.one("eks/cluster", |_| true)["resourcesVpcConfig"]["clusterSecurityGroupId"].clone();
     let nodes = nodes.as_str().expect("it has one").to_owned();
     let other = elsewhere(&world);
-    put(&world, "ec2/security-group-rule", "sgr-db", rule("sgr-db", &other, &nodes, "database"));
+    world.plant("ec2/security-group-rule", "sgr-db", rule("sgr-db", &other, &nodes, "database"));
     let asked = ec2(&world).ec2.call("DeleteSecurityGroup", json!({ "GroupId": nodes })).await;
     assert_eq!(asked.expect_err("it is in use").code, "DependencyViolation");
     let told = refused(&world, &stack).await;
@@ -72,7 +52,7 @@ async fn a_rule_of_somebody_else_is_named_and_left() {
         "cluster.edge: EKS cluster cannot be deleted: rule sgr-db of security group {other} names {nodes}"
     );
     assert_eq!(told, [wanted]);
-    take(&world, "ec2/security-group-rule", "sgr-db");
+    world.uproot("ec2/security-group-rule", "sgr-db");
     goes(&mut world, &stack, &[]).await;
 }
 
@@ -81,11 +61,11 @@ async fn a_rule_of_somebody_else_is_named_and_left() {
 async fn a_rule_of_the_controller_is_revoked() {
     let grouped = edge(&[("nat = \"one\"\n", "nat = \"one\"\n[networks.main.security_groups.clients]\n")]);
     let mut world = raised(&grouped).await;
-    let clients = one(&world, "ec2/security-group", |doc| doc["tagSet"].to_string().contains("clients"));
+    let clients = world.one("ec2/security-group", |doc| doc["tagSet"].to_string().contains("clients"));
     let clients = clients["groupId"].as_str().expect("it has one").to_owned();
     let other = elsewhere(&world);
     let opened = "elbv2.k8s.aws/targetGroupBinding=shared";
-    put(&world, "ec2/security-group-rule", "sgr-left", rule("sgr-left", &other, &clients, opened));
+    world.plant("ec2/security-group-rule", "sgr-left", rule("sgr-left", &other, &clients, opened));
     let asked = ec2(&world).ec2.call("DeleteSecurityGroup", json!({ "GroupId": clients })).await;
     assert_eq!(asked.expect_err("it is in use").code, "DependencyViolation");
     goes(&mut world, &grouped, &[]).await;
@@ -96,26 +76,23 @@ async fn what_others_have_in_a_network_is_named_before_anything_goes() {
     let stack = edge(&[]);
     let mut world = raised(&stack).await;
     let vpc =
-        one(&world, "ec2/vpc", |doc| doc["tagSet"].to_string().contains("stack:lineage"))["vpcId"].clone();
+        world.one("ec2/vpc", |doc| doc["tagSet"].to_string().contains("stack:lineage"))["vpcId"].clone();
     let vpc = vpc.as_str().expect("it has one").to_owned();
-    put(
-        &world,
+    world.plant(
         "ec2/vpc-endpoint",
         "vpce-1",
         json!({
             "vpcEndpointId": "vpce-1", "vpcId": vpc, "state": "available", "serviceName": "com.amazonaws.us-west-2.s3",
         }),
     );
-    put(
-        &world,
+    world.plant(
         "ec2/security-group",
         "sg-db",
         json!({
             "groupId": "sg-db", "groupName": "database", "groupDescription": "d", "vpcId": vpc, "tagSet": [],
         }),
     );
-    put(
-        &world,
+    world.plant(
         "ec2/network-interface",
         "eni-db",
         json!({
@@ -137,7 +114,7 @@ async fn what_others_have_in_a_network_is_named_before_anything_goes() {
     for (table, id) in
         [("vpc-endpoint", "vpce-1"), ("security-group", "sg-db"), ("network-interface", "eni-db")]
     {
-        take(&world, &format!("ec2/{table}"), id);
+        world.uproot(&format!("ec2/{table}"), id);
     }
     goes(&mut world, &stack, &[]).await;
 }
@@ -152,9 +129,8 @@ async fn an_endpoint_service_on_a_load_balancer_is_named() {
         ),
     ]);
     let mut world = raised(&stack).await;
-    let arn = one(&world, "elb/load-balancer", |_| true)["LoadBalancerArn"].clone();
-    put(
-        &world,
+    let arn = world.one("elb/load-balancer", |_| true)["LoadBalancerArn"].clone();
+    world.plant(
         "ec2/vpc-endpoint-service",
         "vpce-svc-1",
         json!({
@@ -166,7 +142,7 @@ async fn an_endpoint_service_on_a_load_balancer_is_named() {
     let told = refused(&world, &stack).await;
     let wanted = "gateway.web: Gateway cannot be deleted: VPC endpoint service vpce-svc-1 is served by its load balancer net/";
     assert!(told.len() == 1 && told[0].starts_with(wanted), "{told:#?}");
-    take(&world, "ec2/vpc-endpoint-service", "vpce-svc-1");
+    world.uproot("ec2/vpc-endpoint-service", "vpce-svc-1");
     goes(&mut world, &stack, &[]).await;
 }
 
@@ -218,7 +194,7 @@ async fn a_budget_that_lets_no_pod_go_is_told_with_the_nodes() {
 async fn interfaces_that_the_cni_left_are_swept_with_their_cluster() {
     let stack = edge(&[]);
     let mut world = raised(&stack).await;
-    let subnet = one(&world, "ec2/subnet", |doc| doc["tagSet"].to_string().contains("stack:lineage"));
+    let subnet = world.one("ec2/subnet", |doc| doc["tagSet"].to_string().contains("stack:lineage"));
     let interface = |id: &str, cluster: &str, status: &str| {
         json!({
             "networkInterfaceId": id, "subnetId": subnet["subnetId"], "vpcId": subnet["vpcId"], "status": status,
@@ -226,7 +202,7 @@ async fn interfaces_that_the_cni_left_are_swept_with_their_cluster() {
             "tagSet": [{ "key": "cluster.k8s.amazonaws.com/name", "value": cluster }],
         })
     };
-    put(&world, "ec2/network-interface", "eni-left", interface("eni-left", CLUSTER, "available"));
+    world.plant("ec2/network-interface", "eni-left", interface("eni-left", CLUSTER, "available"));
     let id = subnet["subnetId"].as_str().expect("it has one");
     let asked = ec2(&world).ec2.call("DeleteSubnet", json!({ "SubnetId": id })).await;
     assert_eq!(asked.expect_err("it is in use").code, "DependencyViolation");
@@ -237,10 +213,9 @@ async fn interfaces_that_the_cni_left_are_swept_with_their_cluster() {
 async fn b65_a_service_network_that_others_use_stays_for_them() {
     let stack = edge(&[]);
     let mut world = raised(&stack).await;
-    let network = one(&world, "lattice/service-network", |_| true);
+    let network = world.one("lattice/service-network", |_| true);
     let id = network["id"].as_str().expect("it has one").to_owned();
-    put(
-        &world,
+    world.plant(
         "lattice/vpc-association",
         "snva-theirs",
         json!({
@@ -280,9 +255,8 @@ async fn a_target_group_that_another_cluster_uses_is_named() {
     let stack = crate::support::edge::edge_with(&[], export);
     let mut world = raised(&stack).await;
     world.rest(120).await;
-    let group = one(&world, "lattice/target-group", |doc| doc["_tags"].to_string().contains("ServiceExport"));
-    put(
-        &world,
+    let group = world.one("lattice/target-group", |doc| doc["_tags"].to_string().contains("ServiceExport"));
+    world.plant(
         "lattice/service",
         "svc-theirs",
         json!({
@@ -291,8 +265,7 @@ async fn a_target_group_that_another_cluster_uses_is_named() {
             "_tags": { "application-networking.k8s.aws/ManagedBy": format!("{ACCOUNT}/theirs/vpc-theirs") },
         }),
     );
-    put(
-        &world,
+    world.plant(
         "lattice/listener",
         "listener-theirs",
         json!({
@@ -309,8 +282,8 @@ async fn a_target_group_that_another_cluster_uses_is_named() {
         "manifest.hello/ServiceExport.hello: Kubernetes object cannot be deleted: Lattice service svc-theirs of cluster theirs forwards to its target group {name}"
     );
     assert_eq!(told, [wanted]);
-    take(&world, "lattice/listener", "listener-theirs");
-    take(&world, "lattice/service", "svc-theirs");
+    world.uproot("lattice/listener", "listener-theirs");
+    world.uproot("lattice/service", "svc-theirs");
     goes(&mut world, &stack, &[]).await;
 }
 
@@ -337,9 +310,9 @@ async fn children_are_recorded_told_and_seen_to_be_gone() {
     assert_eq!(notes("route.cart"), ["deletes 1 Lattice service, 1 Lattice target group with it"]);
     // A target group whose tags somebody took away: nobody finds it by them any more, and yet it is waited for.
     let arn = made("gateway.web")[1].id.clone();
-    let mut bare = one(&world, "elb/target-group", |doc| doc["TargetGroupArn"] == arn.as_str());
+    let mut bare = world.one("elb/target-group", |doc| doc["TargetGroupArn"] == arn.as_str());
     bare["_tags"] = json!([]);
-    put(&world, "elb/target-group", &arn, bare);
+    world.plant("elb/target-group", &arn, bare);
     let asked = async {
         tokio::time::sleep(std::time::Duration::from_secs(400)).await;
         std::future::pending::<()>().await;

@@ -8,33 +8,12 @@ use stack::graph::Graph;
 use stack::live::Live;
 use stack::observe::observe_for;
 use stack::plan::{Intent, Leave, plan_with};
-use stack::sandbox::world::{ACCOUNT, GLOBAL, Key};
+use stack::sandbox::world::ACCOUNT;
 use stack::sandbox::{Effect, Fault};
 use stack::stack::{Variables, read};
 
 use crate::support::edge::{destroy, edge, edge_with, goes, raised};
 use crate::support::world::{World, up};
-
-fn key(table: &str, id: &str) -> Key {
-    let region = if table.starts_with("cloudfront/") { GLOBAL } else { "us-west-2" };
-    let [account, region, table, id] = [ACCOUNT, region, table, id].map(str::to_owned);
-    Key { account, region, table, id }
-}
-
-fn put(world: &World, table: &str, id: &str, doc: Json) {
-    world.sandbox.world().put(key(table, id), doc);
-}
-
-fn take(world: &World, table: &str, id: &str) {
-    world.sandbox.world().remove(&key(table, id)).expect("it is there");
-}
-
-/// The first document of a table that fits.
-fn one(world: &World, table: &str, fits: impl Fn(&Json) -> bool) -> Json {
-    let world = world.sandbox.world();
-    let found = world.all().find(|(key, doc)| key.table == table && fits(doc)).map(|(_, doc)| doc.clone());
-    found.expect("there is one")
-}
 
 /// What is looked for before a plan, and the clouds that were asked.
 async fn looked(world: &World, stack: &Graph, intent: &Intent) -> (Live, Cloud) {
@@ -74,7 +53,7 @@ fn ours(doc: &Json) -> bool {
 async fn whoever_has_an_interface_in_the_network_is_named() {
     let stack = edge(&[]);
     let mut world = raised(&stack).await;
-    let subnet = one(&world, "ec2/subnet", ours);
+    let subnet = world.one("ec2/subnet", ours);
     let vpc = subnet["vpcId"].as_str().expect("it is in one").to_owned();
     let theirs = "loadbalancer/app/theirs/1";
     let attached = |id: &str| json!({ "attachment": { "instanceId": id, "status": "attached" } });
@@ -94,12 +73,12 @@ async fn whoever_has_an_interface_in_the_network_is_named() {
         interface(&subnet, "eni-b", "somebody's", managed("amazon-new")),
     ];
     for doc in &planted {
-        put(&world, "ec2/network-interface", doc["networkInterfaceId"].as_str().expect("an id"), doc.clone());
+        world.plant("ec2/network-interface", doc["networkInterfaceId"].as_str().expect("an id"), doc.clone());
     }
     let name = json!([{ "key": "Name", "value": "bastion" }]);
-    put(&world, "ec2/instance", "i-bastion", json!({ "instanceId": "i-bastion", "tagSet": name }));
+    world.plant("ec2/instance", "i-bastion", json!({ "instanceId": "i-bastion", "tagSet": name }));
     let arn = format!("arn:aws:elasticloadbalancing:us-west-2:{ACCOUNT}:{theirs}");
-    put(&world, "elb/load-balancer", &arn, json!({ "LoadBalancerArn": arn, "_tags": [] }));
+    world.plant("elb/load-balancer", &arn, json!({ "LoadBalancerArn": arn, "_tags": [] }));
     let told = said(&world, &stack, &destroy()).await.expect_err("they are in the way");
     let wanted = [
         "instance i-bastion (bastion)",
@@ -119,13 +98,13 @@ async fn whoever_has_an_interface_in_the_network_is_named() {
     assert_eq!(sorted, wanted, "each once, and nothing of the stack or its clusters");
     assert!(world.events.is_empty(), "nothing was deleted");
     for doc in &planted[..10] {
-        take(&world, "ec2/network-interface", doc["networkInterfaceId"].as_str().expect("an id"));
+        world.uproot("ec2/network-interface", doc["networkInterfaceId"].as_str().expect("an id"));
     }
-    take(&world, "elb/load-balancer", &arn);
-    take(&world, "ec2/instance", "i-bastion");
+    world.uproot("elb/load-balancer", &arn);
+    world.uproot("ec2/instance", "i-bastion");
     let notes = said(&world, &stack, &destroy()).await.expect("what may go by itself is only told");
     assert!(notes.iter().any(|note| note.contains("eni-b (somebody's) of amazon-new")), "{notes:#?}");
-    take(&world, "ec2/network-interface", "eni-b");
+    world.uproot("ec2/network-interface", "eni-b");
     goes(&mut world, &stack, &[]).await;
 }
 
@@ -160,9 +139,9 @@ async fn a_subnet_that_goes_alone_is_looked_into_too() {
     assert!(outcome.is_complete(), "{:#?}", outcome.failed);
     let zone =
         |doc: &Json| ours(doc) && doc["availabilityZone"].as_str().is_some_and(|zone| zone.ends_with('c'));
-    let subnet = one(&world, "ec2/subnet", zone);
+    let subnet = world.one("ec2/subnet", zone);
     let attached = json!({ "attachment": { "instanceId": "i-worker", "status": "attached" } });
-    put(&world, "ec2/network-interface", "eni-1", interface(&subnet, "eni-1", "", attached));
+    world.plant("ec2/network-interface", "eni-1", interface(&subnet, "eni-1", "", attached));
     let id = subnet["subnetId"].as_str().expect("an id");
     let smaller = network(2);
     let told = said(&world, &smaller, &up()).await.expect_err("it is in the way");
@@ -171,7 +150,7 @@ async fn a_subnet_that_goes_alone_is_looked_into_too() {
     assert!(told[0].starts_with("network.main/subnet.") && told[0].ends_with(&wanted), "{told:#?}");
     let (_, cloud) = looked(&world, &smaller, &up()).await;
     assert_eq!(cloud.calls().by_operation().get("EC2.DescribeNetworkInterfaces"), Some(&1));
-    take(&world, "ec2/network-interface", "eni-1");
+    world.uproot("ec2/network-interface", "eni-1");
     let (_, outcome) = world.up(&smaller).await;
     assert!(outcome.is_complete(), "{:#?}", outcome.failed);
 }
@@ -188,14 +167,13 @@ async fn a_cloudfront_vpc_origin_is_named_with_what_to_do() {
     let stack = edge_with(&[PRIVATE], ingress);
     let mut world = raised(&stack).await;
     let of = |tag: &str| {
-        one(&world, "elb/load-balancer", |doc| doc["_tags"].to_string().contains(tag))["LoadBalancerArn"]
+        world.one("elb/load-balancer", |doc| doc["_tags"].to_string().contains(tag))["LoadBalancerArn"]
             .clone()
     };
     let (gateway, front) = (of("gateway.k8s.aws.alb/stack"), of("ingress.k8s.aws/stack"));
-    put(&world, "cloudfront/vpc-origin", "vo_1", origin("vo_1", &gateway));
-    put(&world, "cloudfront/vpc-origin", "vo_2", origin("vo_2", &front));
-    put(
-        &world,
+    world.plant("cloudfront/vpc-origin", "vo_1", origin("vo_1", &gateway));
+    world.plant("cloudfront/vpc-origin", "vo_2", origin("vo_2", &front));
+    world.plant(
         "cloudfront/vpc-origin",
         "vo_3",
         origin("vo_3", &json!("arn:aws:ec2:us-west-2:1:instance/i-1")),
@@ -217,7 +195,7 @@ async fn a_cloudfront_vpc_origin_is_named_with_what_to_do() {
     let (_, cloud) = looked(&world, &stack, &destroy()).await;
     assert_eq!(cloud.calls().by_operation().get("CloudFront.ListVpcOrigins"), Some(&1), "once in a run");
     for id in ["vo_1", "vo_2", "vo_3"] {
-        take(&world, "cloudfront/vpc-origin", id);
+        world.uproot("cloudfront/vpc-origin", id);
     }
     goes(&mut world, &stack, &[]).await;
 }

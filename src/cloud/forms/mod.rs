@@ -5,7 +5,7 @@
 //! the service's XML (`xml`). What the operations mean is in each client.
 
 mod form;
-pub(super) mod xml;
+mod xml;
 
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
@@ -111,7 +111,8 @@ fn request(body: String) -> Result<HttpRequest, BoxError> {
     Ok(request)
 }
 
-fn answer(response: &HttpResponse) -> Result<Json, OrchestratorError<ThinError>> {
+/// What an answer in XML says, an error among them.
+pub(super) fn answer(response: &HttpResponse) -> Result<Json, OrchestratorError<ThinError>> {
     let text = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
     let read = xml::read(&text);
     if response.status().is_success() {

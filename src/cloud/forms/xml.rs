@@ -25,7 +25,7 @@ const LISTS: &[&str] = &[
 ];
 
 /// Reads the content of the root element; `None` if it is not XML.
-pub(in crate::cloud) fn read(text: &str) -> Option<Json> {
+pub(super) fn read(text: &str) -> Option<Json> {
     let mut reader = Reader::from_str(text);
     loop {
         match reader.read_event().ok()? {

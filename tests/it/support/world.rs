@@ -107,6 +107,24 @@ impl World {
         self.sandbox.world().put(Key { account, region, table, id }, content);
     }
 
+    /// Puts something into a table of `us-west-2`, or of a service that is in no region.
+    pub fn plant(&self, table: &str, id: &str, content: serde_json::Value) {
+        self.put(region_of(table), table, id, content);
+    }
+
+    /// Takes it out again.
+    pub fn uproot(&self, table: &str, id: &str) {
+        let [account, region, table, id] = [ACCOUNT, region_of(table), table, id].map(str::to_owned);
+        self.sandbox.world().remove(&Key { account, region, table, id }).expect("it is there");
+    }
+
+    /// The first document of a table that fits.
+    pub fn one(&self, table: &str, fits: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let world = self.sandbox.world();
+        let found = world.all().find(|(key, doc)| key.table == table && fits(doc));
+        found.map(|(_, doc)| doc.clone()).expect("there is one")
+    }
+
     /// The objects of a cluster of the stack, in `us-west-2`.
     pub async fn objects(&self, cluster: &str) -> Objects {
         let reference = json!({ "eks": cluster, "region": "us-west-2" });
@@ -281,6 +299,11 @@ impl World {
     pub async fn destroy(&mut self, graph: &Graph) -> (Plan, Outcome) {
         self.run(graph, &Intent::Destroy { targets: Vec::new() }).await
     }
+}
+
+/// Where a table is.
+fn region_of(table: &str) -> &'static str {
+    if table.starts_with("cloudfront/") { GLOBAL } else { "us-west-2" }
 }
 
 /// Everything, as it should be.
