@@ -31,7 +31,7 @@
 //! | 3 edge | [`cloud`] | AWS and Kubernetes clients: counted, guarded, on one clock |
 //! | 4 kinds | [`kind`] | one file a kind: what it is, find, create, update, delete |
 //! | 5 effects | [`observe`], [`execute`] | read everything known; carry a plan out |
-//! | 6 products | [`drift`], [`sweep`], [`rehearse`] | what the verbs beyond up and destroy need |
+//! | 6 products | [`drift`], [`rehearse`] | what the verbs beyond up and destroy need |
 //! | 7 face | [`cli`] | one file a verb; views; the only place for output, environment and exit codes |
 //! | beside | [`sandbox`] | the embedded cloud: AWS, Kubernetes API servers, both controllers, in simulated time |
 //!

@@ -23,6 +23,8 @@ pub struct Live {
     pub unsearched: Vec<Unsearched>,
     /// What controllers made of that which is about to go; what is not here was not looked for.
     pub made: BTreeMap<Address, Vec<Child>>,
+    /// What is there of all that controllers ever made in the clusters that are about to go.
+    pub leaks: BTreeMap<Address, Vec<Leak>>,
     /// What stands against the deletion of that which is about to go.
     pub held: BTreeMap<Address, Vec<Hold>>,
 }
@@ -35,6 +37,23 @@ pub struct Child {
     pub sort: String,
     /// Its ARN or id.
     pub id: String,
+}
+
+impl Child {
+    /// Whether it is a security group.
+    pub fn is_group(&self) -> bool {
+        self.sort.ends_with("security group")
+    }
+}
+
+/// Something that a controller of a cluster made, whatever became of the object that it was made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leak {
+    /// What it is.
+    pub child: Child,
+    /// The kind, namespace and name of that object, where its tags tell. All routes are of kind `Route`; Ingresses that
+    /// share it have the name of their group and no namespace; policies have no name.
+    pub of: Option<[String; 3]>,
 }
 
 /// Something that stands against a deletion.

@@ -1,5 +1,6 @@
 //! `Failure`: the one way in which a verb fails: an exit code, what went wrong, why, and what to do. All hints are here.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -334,8 +335,8 @@ impl From<Vec<Refusal>> for Failure {
             failure.causes.push(format!("and {more} more"));
         }
         for hint in refusals.iter().filter_map(hint_of) {
-            if !failure.hints.iter().any(|known| known == hint) {
-                failure.hints.push(hint.to_owned());
+            if !failure.hints.iter().any(|known| *known == hint) {
+                failure.hints.push(hint.into_owned());
             }
         }
         failure
@@ -347,8 +348,14 @@ fn guests(count: usize) -> String {
     format!("{what} not made by this stack would be stuck without what this takes away")
 }
 
-fn hint_of(refusal: &Refusal) -> Option<&'static str> {
-    match refusal {
+fn hint_of(refusal: &Refusal) -> Option<Cow<'static, str>> {
+    if let Refusal::Held { left_by: Some([cluster, region]), .. } = refusal {
+        let sweep = format!(
+            "`stack sweep --cluster {cluster} --region {region}` tells what that cluster left, `--yes` removes it"
+        );
+        return Some(sweep.into());
+    }
+    let hint = match refusal {
         Refusal::Foreign { .. } => Some("rename it in the stack file, or delete what exists"),
         Refusal::Guest { anothers: true, .. } => {
             Some("destroy the other stack first: what it made is its own to delete")
@@ -372,7 +379,7 @@ fn hint_of(refusal: &Refusal) -> Option<&'static str> {
             Some("what is only looked up must exist: check its name, region and account")
         }
         Refusal::Held { .. } => {
-            Some("take it away first: it is neither of this stack nor of its controllers")
+            Some("take it away first: neither this stack nor a controller of its clusters made it")
         }
         Refusal::Protected { .. } => Some("take `prevent_destroy` out of its [lifecycle] if you mean it"),
         Refusal::Untold { .. } => {
@@ -393,7 +400,8 @@ fn hint_of(refusal: &Refusal) -> Option<&'static str> {
             "put the access of its cluster back first: `stack up STACK --target` with the address that is named",
         ),
         Refusal::Unreadable { .. } | Refusal::Cycle(_) => None,
-    }
+    };
+    hint.map(Cow::Borrowed)
 }
 
 #[cfg(test)]

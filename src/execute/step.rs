@@ -16,7 +16,7 @@ use super::limits::Limits;
 use super::make::{create, diff_of, settle};
 use crate::change::{Action, Reason};
 use crate::cloud::{CloudError, CloudResult, Cx, ErrorSort};
-use crate::kind::AnyKind;
+use crate::kind::{AnyKind, naming};
 use crate::live::{FoundAny, Ownership};
 use crate::plan::Step;
 use crate::state::Object;
@@ -125,8 +125,21 @@ impl Work<'_> {
         if matches!(self.step.reason, Reason::Down { .. }) {
             words.push_str("; `--no-repair --force-finalizers` goes on without it");
         }
+        if self.step.action == Action::Delete {
+            words.extend(self.naming().await.iter().map(|what| format!("; {what}")));
+        }
         let operation = format!("waiting for {} {}", self.kind.shape().title, self.step.address);
         CloudError::new(ErrorSort::Other, operation, words)
+    }
+
+    /// What of somebody else names the security groups that a controller made: they cannot go before that does.
+    async fn naming(&self) -> Vec<String> {
+        let groups = self.step.made.iter().filter(|child| child.is_group()).map(|child| child.id.as_str());
+        let groups: Vec<&str> = groups.collect();
+        match naming(&self.cx.clients(), &groups).await {
+            Ok(rules) => rules.into_iter().map(|(_, hold)| hold.what).collect(),
+            Err(error) => vec![format!("what names its security groups cannot be told: {}", error.message)],
+        }
     }
 
     /// Waits until this run may change the cloud. It never may again once another run has its state.

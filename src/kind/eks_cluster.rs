@@ -10,11 +10,12 @@ use futures::future::try_join;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::{Effect, Found, Hold, Kind, Readiness, strangers};
+use super::{Effect, Found, Hold, Kind, Leak, Readiness, strangers};
 use crate::cloud::ec2::{filter, text};
 use crate::cloud::eks::{self, ClusterOutputs, ClusterState};
 use crate::cloud::{Absent, CloudResult, ClusterRef, Cx, Named, split_tags};
 use crate::shape::{Recovery, Shape, Timing};
+use crate::sweep::cluster;
 
 /// The kind.
 pub struct EksCluster;
@@ -157,13 +158,19 @@ impl Kind for EksCluster {
         Ok(held)
     }
 
-    /// Interfaces that the VPC CNI made for nodes which went before it could take them back, and the security group of
-    /// the cluster where EKS could not remove it.
+    /// What its controllers left behind, whenever that was; interfaces that the VPC CNI made for nodes which went before
+    /// it could take them back, and the security group of the cluster where EKS could not remove it.
     async fn remains(&self, cx: &Cx, spec: &Spec, _: Option<&ClusterOutputs>) -> CloudResult<Vec<String>> {
+        let made = cluster::made_in(cx.cloud(), of(cx, spec)).await?;
         let left = left(cx, spec).await?;
         let interface = |id: &String| format!("network interface {id} of the VPC CNI");
         let group = |id: &String| format!("security group {id}");
-        Ok(left.interfaces.iter().map(interface).chain(left.groups.iter().map(group)).collect())
+        let of_eks = left.interfaces.iter().map(interface).chain(left.groups.iter().map(group));
+        Ok(made.iter().filter_map(cluster::words).chain(of_eks).collect())
+    }
+
+    async fn leaks(&self, cx: &Cx, spec: &Spec) -> CloudResult<Vec<Leak>> {
+        Ok(cluster::leaks(&cluster::made_in(cx.cloud(), of(cx, spec)).await?))
     }
 
     async fn sweep(&self, cx: &Cx, spec: &Spec) -> CloudResult<()> {
@@ -177,8 +184,15 @@ impl Kind for EksCluster {
             let params = json!({ "GroupId": id });
             cx.clients().ec2.call("DeleteSecurityGroup", params).await.or_absent()?;
         }
-        Ok(())
+        let made = cluster::made_in(cx.cloud(), of(cx, spec)).await?;
+        cluster::remove_now(cx.cloud(), cx.place(), &made).await
     }
+}
+
+/// By which its things are known: the account is that of its role.
+fn of<'a>(cx: &'a Cx, spec: &'a Spec) -> cluster::Of<'a> {
+    let account = spec.role_arn.split(':').nth(4).unwrap_or_default();
+    cluster::Of { place: cx.place(), account, name: &spec.name, vpc: &spec.vpc_id }
 }
 
 /// What a cluster left in its VPC.

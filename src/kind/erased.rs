@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::{Found, Kind};
 use crate::cloud::{CloudError, CloudResult, Cx};
-use crate::live::{Child, FoundAny, Hold, Trial};
+use crate::live::{Child, FoundAny, Hold, Leak, Trial};
 use crate::shape::Shape;
 
 /// A kind without its types: what the engine sees. The calls are those of `Kind`.
@@ -58,6 +58,8 @@ pub trait AnyKind: Send + Sync {
         spec: &'a Json,
         made: &'a [Child],
     ) -> BoxFuture<'a, CloudResult<Vec<String>>>;
+    /// See `Kind::leaks`.
+    fn leaks<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<Vec<Leak>>>;
     /// See `Kind::held`.
     fn held<'a>(
         &'a self,
@@ -159,6 +161,10 @@ impl<K: Kind> AnyKind for Erased<K> {
         made: &'a [Child],
     ) -> BoxFuture<'a, CloudResult<Vec<String>>> {
         Box::pin(async move { self.0.outlive(cx, &typed::<K, _>("spec", spec)?, made).await })
+    }
+
+    fn leaks<'a>(&'a self, cx: &'a Cx, spec: &'a Json) -> BoxFuture<'a, CloudResult<Vec<Leak>>> {
+        hiding(cx, async move { self.0.leaks(cx, &typed::<K, _>("spec", spec)?).await })
     }
 
     fn held<'a>(

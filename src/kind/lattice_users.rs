@@ -37,8 +37,8 @@ async fn vpcs(clients: &Clients, network: &str) -> CloudResult<Vec<Hold>> {
     while let Some(one) = pages.next().await {
         let one = one.named("VPC Lattice.ListServiceNetworkVpcAssociations")?;
         let (id, vpc) = (text(one.id()), text(one.vpc_id()));
-        let mut of = vec![id.clone(), vpc.clone()];
-        of.extend(makers(clients, one.arn()).await?);
+        let mut of = vec![id.clone()];
+        of.extend(maker(clients, one.arn()).await?.map(|maker| maker.to_string()));
         holds.push(keeps(format!("{vpc}, by {id}"), of));
     }
     Ok(holds)
@@ -56,7 +56,7 @@ async fn services(clients: &Clients, network: &str) -> CloudResult<Vec<Hold>> {
         let (id, service, arn) = (text(one.id()), text(one.service_id()), text(one.service_arn()));
         let what = format!("Lattice service {service} ({}), by {id}", one.service_name().unwrap_or_default());
         let mut of = vec![id, service, arn];
-        of.extend(makers(clients, one.service_arn()).await?);
+        of.extend(maker(clients, one.service_arn()).await?.map(|maker| maker.to_string()));
         Ok(keeps(what, of))
     });
     join_all(holds).await.into_iter().collect()
@@ -88,15 +88,28 @@ async fn endpoints(clients: &Clients, network: &str) -> CloudResult<Vec<Hold>> {
     Ok(holds)
 }
 
-/// The cluster and the VPC whose controller made something, by its tags. What goes in between was nobody's.
-async fn makers(clients: &Clients, arn: Option<&str>) -> CloudResult<Vec<String>> {
-    let Some(arn) = arn else { return Ok(Vec::new()) };
+/// The cluster whose controller made something, as the state knows it too: `<cluster>/<VPC>`.
+struct Maker {
+    cluster: String,
+    vpc: String,
+}
+
+impl std::fmt::Display for Maker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.cluster, self.vpc)
+    }
+}
+
+/// The cluster whose controller made something, by its tags. What goes in between was nobody's.
+async fn maker(clients: &Clients, arn: Option<&str>) -> CloudResult<Option<Maker>> {
+    let Some(arn) = arn else { return Ok(None) };
     let asked = clients.lattice.list_tags_for_resource().resource_arn(arn).send().await;
     let answer = asked.named("VPC Lattice.ListTagsForResource").or_absent()?;
     let tags = answer.and_then(|answer| answer.tags);
     let manager = tags.and_then(|tags| tags.get(&format!("{PREFIX}ManagedBy")).cloned()).unwrap_or_default();
     // `<account>/<cluster>/<VPC>`.
-    Ok(manager.split('/').skip(1).map(str::to_owned).collect())
+    let mut parts = manager.split('/').skip(1).map(str::to_owned);
+    Ok(parts.next().zip(parts.next()).map(|(cluster, vpc)| Maker { cluster, vpc }))
 }
 
 /// The services of other clusters that forward to the target groups of an exported Service.
@@ -108,9 +121,10 @@ pub(super) async fn of_export(clients: &Clients, spec: &Spec) -> CloudResult<Vec
         for arn in group.service_arns() {
             let id = arn.rsplit('/').next().unwrap_or(arn);
             let mut of = vec![arn.clone(), id.to_owned()];
-            let makers = makers(clients, Some(arn)).await?;
-            let whose = makers.first().map(|name| format!(" of cluster {name}")).unwrap_or_default();
-            of.extend(makers.into_iter().take(1));
+            let maker = maker(clients, Some(arn)).await?;
+            let whose =
+                maker.as_ref().map(|maker| format!(" of cluster {}", maker.cluster)).unwrap_or_default();
+            of.extend(maker.map(|maker| maker.to_string()));
             let what = format!("Lattice service {id}{whose} forwards to its target group {name}");
             holds.push(Hold { what, of, effect: Effect::Blocks });
         }

@@ -61,8 +61,9 @@ use serde::de::DeserializeOwned;
 use crate::cloud::{CloudResult, Cx};
 use crate::shape::{Shape, Shapes};
 
-pub use crate::live::{Child, Effect, FoundAny, Hold, Ownership, Readiness, Trial};
+pub use crate::live::{Child, Effect, FoundAny, Hold, Leak, Ownership, Readiness, Trial};
 pub use erased::{AnyKind, Erased};
+pub use strangers::naming;
 
 /// Every kind there is, by name.
 pub const ALL: &[&dyn AnyKind] = &[
@@ -175,6 +176,11 @@ pub trait Kind: Send + Sync + 'static {
         _spec: &Self::Spec,
         _made: &[Child],
     ) -> impl Future<Output = CloudResult<Vec<String>>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// What is there of all that controllers ever made in it. Only for clusters.
+    fn leaks(&self, _cx: &Cx, _spec: &Self::Spec) -> impl Future<Output = CloudResult<Vec<Leak>>> + Send {
         async { Ok(Vec::new()) }
     }
 

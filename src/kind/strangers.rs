@@ -11,9 +11,10 @@ use serde_json::{Value as Json, json};
 use super::{Effect, Hold, tenants};
 use crate::cloud::ec2::{filter, text};
 use crate::cloud::{Absent, Clients, CloudResult, Cx, LINEAGE};
+use crate::sweep::judge::OPENED;
 
-/// How the AWS Load Balancer Controller describes the rules that it opens nodes with, and closes again.
-pub(super) const OPENED: &str = "elbv2.k8s.aws/targetGroupBinding=shared";
+/// The most values that a filter takes.
+const FILTER_VALUES: usize = 200;
 
 /// What is in the way for good.
 pub(super) fn blocks(what: String, of: Vec<String>) -> Hold {
@@ -22,18 +23,25 @@ pub(super) fn blocks(what: String, of: Vec<String>) -> Hold {
 
 /// Rules of other groups that name this one.
 pub(super) async fn rules_naming(clients: &Clients, group: &str) -> CloudResult<Vec<Hold>> {
-    let rules = rules(clients, group).await?;
+    Ok(naming(clients, &[group]).await?.into_iter().map(|(_, hold)| hold).collect())
+}
+
+/// Rules that name one of these groups and are in none of them, each with the group that it names: that cannot go.
+pub async fn naming(clients: &Clients, named: &[&str]) -> CloudResult<Vec<(String, Hold)>> {
+    let rules = rules(clients, named).await?;
     let of_others = rules.iter().filter(|rule| text(rule, "description") != OPENED);
     let hold = |rule: &Json| {
         let (id, of) = (text(rule, "securityGroupRuleId"), text(rule, "groupId"));
-        blocks(format!("rule {id} of security group {of} names {group}"), vec![id, of])
+        let named = text(&rule["referencedGroupInfo"], "groupId");
+        let what = format!("rule {id} of security group {of} names {named}");
+        (named, blocks(what, vec![id, of]))
     };
     Ok(of_others.map(hold).collect())
 }
 
 /// Rules that the controller opened for this group and that nobody closes any more.
 pub(super) async fn close(clients: &Clients, group: &str) -> CloudResult<()> {
-    let rules = rules(clients, group).await?;
+    let rules = rules(clients, &[group]).await?;
     for rule in rules.iter().filter(|rule| text(rule, "description") == OPENED) {
         let (of, id) = (text(rule, "groupId"), text(rule, "securityGroupRuleId"));
         let params = json!({ "GroupId": of, "SecurityGroupRuleId": [id] });
@@ -42,23 +50,34 @@ pub(super) async fn close(clients: &Clients, group: &str) -> CloudResult<()> {
     Ok(())
 }
 
-/// All rules of other groups that name this one, in either direction.
-async fn rules(clients: &Clients, group: &str) -> CloudResult<Vec<Json>> {
+/// All rules of other groups that name one of these, in either direction.
+async fn rules(clients: &Clients, named: &[&str]) -> CloudResult<Vec<Json>> {
+    let mut rules = Vec::new();
+    for some in named.chunks(FILTER_VALUES) {
+        rules.extend(rules_of_some(clients, some).await?);
+    }
+    rules.retain(|rule| !named.contains(&text(rule, "groupId").as_str()));
+    Ok(rules)
+}
+
+async fn rules_of_some(clients: &Clients, named: &[&str]) -> CloudResult<Vec<Json>> {
     let naming = |name: &'static str| {
-        let filters = json!({ "Filter": [filter(name, [group])] });
+        let filters = json!({ "Filter": [filter(name, named.iter().copied())] });
         let clients = clients.clone();
         async move { clients.ec2.pages("DescribeSecurityGroups", filters, "securityGroupInfo").await }
     };
     let (ins, outs) =
         try_join(naming("ip-permission.group-id"), naming("egress.ip-permission.group-id")).await?;
     let groups: BTreeSet<String> = ins.iter().chain(&outs).map(|one| text(one, "groupId")).collect();
-    let groups: Vec<&str> = groups.iter().map(String::as_str).filter(|one| *one != group).collect();
-    if groups.is_empty() {
-        return Ok(Vec::new());
+    let groups: Vec<&str> = groups.iter().map(String::as_str).filter(|one| !named.contains(one)).collect();
+    let mut rules = Vec::new();
+    for some in groups.chunks(FILTER_VALUES) {
+        let filters = json!({ "Filter": [filter("group-id", some.iter().copied())] });
+        let found = clients.ec2.pages("DescribeSecurityGroupRules", filters, "securityGroupRuleSet").await?;
+        rules.extend(found.into_iter().filter(|rule| {
+            rule["referencedGroupInfo"]["groupId"].as_str().is_some_and(|group| named.contains(&group))
+        }));
     }
-    let filters = json!({ "Filter": [filter("group-id", groups)] });
-    let mut rules = clients.ec2.pages("DescribeSecurityGroupRules", filters, "securityGroupRuleSet").await?;
-    rules.retain(|rule| rule["referencedGroupInfo"]["groupId"] == group);
     Ok(rules)
 }
 

@@ -15,8 +15,8 @@ mod reroute;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use serde_json::Value as Json;
 
 use crate::address::Address;
@@ -89,7 +89,7 @@ pub async fn observe_for(
     let empty = Graph::default();
     let shaken = plan::shaken(graph.unwrap_or(&empty), state, &live, &registry.shapes(), intent);
     guests::search(cloud, state, shaken.clusters, &mut live).await;
-    held::look(cloud, registry, state, &shaken.going, &mut live).await;
+    held::look(cloud, registry, state, &shaken.going, &mut live).boxed().await;
     live
 }
 

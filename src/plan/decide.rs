@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 pub(super) use super::given::Given;
 use super::managed::managed;
 use super::unwanted::unwanted;
-use super::{Intent, Refusal, guests, held, repair};
+use super::{Intent, Refusal, guests, held, leaks, repair};
 use crate::address::Address;
 use crate::change::{FieldChange, Reason, Verb};
 use crate::diff;
@@ -99,6 +99,7 @@ pub(super) fn decide(given: &Given<'_>) -> Result<Decided, Vec<Refusal>> {
     protect(given, &mut decided);
     held::decide(given, &mut decided);
     guests::decide(given, &mut decided);
+    leaks::decide(given, &mut decided);
     repair::decide(given, &mut decided);
     if decided.refusals.is_empty() { Ok(decided) } else { Err(decided.refusals) }
 }

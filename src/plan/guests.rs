@@ -84,7 +84,7 @@ fn goes(verb: Verb) -> bool {
 }
 
 /// What was applied of a record, or was to be.
-fn spec(record: &Record) -> Option<&Json> {
+pub(super) fn spec(record: &Record) -> Option<&Json> {
     let made = record.current.as_ref().map(|object| &object.applied);
     made.or_else(|| record.open.as_ref().map(|open| &open.spec))
 }
@@ -105,7 +105,7 @@ fn ground(record: &Record) -> Option<Json> {
 }
 
 /// A cluster made here, as the specs of its objects name it.
-fn reference(record: &Record, spec: &Json) -> Json {
+pub(super) fn reference(record: &Record, spec: &Json) -> Json {
     let mut reference = json!({ "eks": spec["name"], "region": record.place.region });
     if let Some(account) = &record.place.account {
         reference["account"] = json!(account);

@@ -1,7 +1,7 @@
 //! What becomes of the objects of a cluster that is gone, or that goes and cannot be reached: they are forgotten, and
 //! what they made is removed by its tags.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Intent;
 use super::decide::Given;
@@ -29,7 +29,7 @@ pub(super) fn why(given: &Given<'_>, record: &Record, seen: Option<&Seen>) -> Op
 }
 
 /// The cluster made here that something lives in.
-fn cluster_of(given: &Given<'_>, record: &Record) -> Option<Address> {
+pub(super) fn cluster_of(given: &Given<'_>, record: &Record) -> Option<Address> {
     let inside = record.edges.iter().filter(|edge| edge.sort == Sort::Inside).map(|edge| &edge.to);
     let records = &given.state.records;
     let is_cluster = |to: &Address| records.get(to).is_some_and(|outer| outer.kind == "eks_cluster");
@@ -65,6 +65,31 @@ fn is_out_of_reach(given: &Given<'_>, cluster: &Address) -> bool {
         is_object(given, record) && cluster_of(given, record).as_ref() == Some(cluster)
     });
     inner.all(|(address, _)| !matches!(given.live.found.get(address), Some(Seen::Found(_))))
+}
+
+/// The kinds that what controllers leave behind holds.
+const HELD: &[&str] =
+    &["acm_certificate", "internet_gateway", "lattice_service_network", "security_group", "subnet", "vpc"];
+
+/// What a cluster and everything that needs it stood on: it goes after the cluster, with which goes what its
+/// controllers left.
+pub(super) fn stood_on(given: &Given<'_>, cluster: &Address) -> BTreeSet<Address> {
+    let records = &given.state.records;
+    let mut users: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
+    for (address, record) in records {
+        for edge in &record.edges {
+            users.entry(&edge.to).or_default().push(address);
+        }
+    }
+    let (mut inner, mut open) = (BTreeSet::from([cluster]), vec![cluster]);
+    while let Some(address) = open.pop() {
+        open.extend(users.get(address).into_iter().flatten().filter(|user| inner.insert(user)));
+    }
+    let edges = inner.iter().filter_map(|address| records.get(*address)).flat_map(|record| &record.edges);
+    let is_held = |to: &&Address| {
+        !inner.contains(to) && records.get(*to).is_some_and(|record| HELD.contains(&record.kind.as_str()))
+    };
+    edges.map(|edge| &edge.to).filter(is_held).cloned().collect()
 }
 
 /// What is around something that is swept.

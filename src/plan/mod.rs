@@ -3,8 +3,9 @@
 //! Execution chooses nothing; everything it needs is in the steps. What happens to each resource is decided in
 //! `decide`, `managed` and `unwanted`, what goes on under another address in `moves`, in which order in `order`, and
 //! what is left alone for the sake of targets in `scope`. What others have where something is taken away is in
-//! `guests`, what has to be put back before that in `repair`, what stands against it in `held`, what
-//! becomes of that which was in a cluster that is gone in `lost`, and of that which nobody may see yet in `shut`. How a plan is kept in a file is in `saved`.
+//! `guests`, what has to be put back before that in `repair`, what stands against it in `held`, what becomes of that
+//! which was in a cluster that is gone in `lost`, and of that which nobody may see yet in `shut`, and what else goes with
+//! a cluster in `leaks`. How a plan is kept in a file is in `saved`.
 
 mod decide;
 mod given;
@@ -12,6 +13,7 @@ mod guests;
 mod held;
 mod kept;
 pub mod known;
+mod leaks;
 mod lost;
 mod managed;
 pub mod moves;
@@ -284,6 +286,8 @@ pub enum Refusal {
         title: &'static str,
         /// What stands against it, in words.
         what: String,
+        /// The cluster whose controllers left it, and its region, if the stack does not have that any more.
+        left_by: Option<[String; 2]>,
     },
     /// `prevent_destroy`.
     #[error("{address} is protected by prevent_destroy, and this plan would {verb} it")]

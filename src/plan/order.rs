@@ -268,6 +268,9 @@ fn needs(given: &Given<'_>, decided: &Decided, steps: &BTreeMap<End, Step>, wish
                 }
                 continue;
             }
+            End::Old(cluster) if step.kind == "eks_cluster" && step.action == Action::Delete => {
+                lost::stood_on(given, cluster).into_iter().for_each(|to| before(end, &End::Old(to)));
+            }
             End::Old(_) | End::Deposed(..) => {}
         }
         // The old one of two outlives the update of what both need.

@@ -88,7 +88,7 @@ fn goes_with_it(given: &Given<'_>, address: &Address, record: &Record, seen: Opt
 }
 
 /// Whether what a controller made of it may be there still.
-fn leaves(shapes: &Shapes, record: &Record) -> bool {
+pub(super) fn leaves(shapes: &Shapes, record: &Record) -> bool {
     let shape = shapes.get(record.kind.as_str());
     record.current.as_ref().is_some_and(|object| shape.is_some_and(|shape| shape.leaves_of(&object.applied)))
 }

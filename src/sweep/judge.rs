@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::hold;
+use super::object::object;
 use super::scope::{Cluster, Scope};
 use super::sort::Sort;
 use super::thing::Thing;
@@ -16,11 +18,10 @@ use crate::cloud::{ADDRESS, LINEAGE};
 pub const LBC: &str = "elbv2.k8s.aws/cluster";
 /// The tag of the Lattice controller: account, cluster and VPC.
 pub const LATTICE: &str = "application-networking.k8s.aws/ManagedBy";
+/// How the AWS Load Balancer Controller describes the rules that it opens nodes with, and closes again.
+pub const OPENED: &str = "elbv2.k8s.aws/targetGroupBinding=shared";
 /// The tag of the VPC CNI that names its cluster.
 const CNI: &str = "cluster.k8s.amazonaws.com/name";
-/// The tags that name the Gateway on what the load balancer controller made for it: `<namespace>/<name>`.
-const STACKS: &[&str] = &["gateway.k8s.aws.alb/stack", "gateway.k8s.aws.nlb/stack"];
-
 /// The tags whose value is the name of the cluster: of EKS Auto Mode and Karpenter, of EKS for nodes and their groups,
 /// of Karpenter.
 const NAMES: &[&str] =
@@ -98,7 +99,8 @@ pub fn leftovers(scope: &Scope, things: &[Thing]) -> Vec<Leftover> {
         let why = with(thing, &leftover);
         Some(Leftover { thing: thing.clone(), whose: Whose::With { leftover }, why })
     }));
-    hold(&mut found, things);
+    hold::by_services(&mut found, things);
+    hold::by_rules(&mut found, &ids);
     found.sort_by(|a, b| {
         let key = |one: &Leftover| (one.thing.sort, one.thing.place.clone(), one.thing.id.clone());
         key(a).cmp(&key(b))
@@ -106,44 +108,15 @@ pub fn leftovers(scope: &Scope, things: &[Thing]) -> Vec<Leftover> {
     found
 }
 
-/// What an endpoint service of others offers to other VPCs cannot go, and nothing that it works with should.
-fn hold(found: &mut [Leftover], things: &[Thing]) {
-    let left: BTreeSet<String> = found.iter().map(|one| one.thing.id.clone()).collect();
-    let services = things.iter().filter(|thing| thing.sort == Sort::EndpointService);
-    for service in services.filter(|service| !left.contains(&service.id)) {
-        let words = format!("the endpoint service {} offers it to other VPCs", service.id);
-        let offered = |one: &&mut Leftover| service.of.contains(&one.thing.id);
-        let mut groups = BTreeSet::new();
-        for one in found.iter_mut().filter(offered) {
-            one.why.push_str(&format!("; {words}"));
-            one.thing.held = Some(words.clone());
-            groups.extend(one.thing.of.clone());
-        }
-        for one in found.iter_mut() {
-            let of = &one.thing.of;
-            let works_with_it = match one.thing.sort {
-                Sort::Listener | Sort::TargetGroup => of.iter().any(|id| service.of.contains(id)),
-                Sort::SecurityGroup => groups.contains(&one.thing.id),
-                Sort::SecurityGroupRule => of.iter().any(|id| groups.contains(id)),
-                _ => false,
-            };
-            if works_with_it {
-                one.thing.held = Some(format!("a load balancer that {} offers needs it", service.id));
-            }
-        }
-    }
-}
-
-fn goes_with_its_group(rule: &Thing, ids: &BTreeSet<String>) -> bool {
+pub(super) fn goes_with_its_group(rule: &Thing, ids: &BTreeSet<String>) -> bool {
     rule.of.first().is_some_and(|group| ids.contains(group))
 }
 
 /// The leftover that a thing goes with.
 fn needed<'a>(thing: &'a Thing, ids: &BTreeSet<String>) -> Option<&'a str> {
     let of = match thing.sort {
-        // The group it is in stays; the one that it lets in is to go, and cannot before this is gone.
-        Sort::SecurityGroupRule if goes_with_its_group(thing, ids) => return None,
-        Sort::SecurityGroupRule => thing.of.get(1)?,
+        // The one that it lets in is to go, and cannot before this is gone.
+        Sort::SecurityGroupRule => thing.of.get(1).filter(|named| thing.of.first() != Some(*named))?,
         Sort::Listener
         | Sort::LatticeListener
         | Sort::LatticeLogs
@@ -218,9 +191,7 @@ fn of_cluster(cluster: &Cluster, thing: &Thing) -> Option<(Whose, String)> {
         |vpc: Option<&str>| cluster.vpcs.is_empty() || vpc.is_none_or(|vpc| cluster.vpcs.contains(vpc));
     let state = if cluster.lives { "an object of which is gone" } else { "which is gone" };
     if thing.tag(LBC) == Some(name) && in_vpc(thing.vpc.as_deref()) {
-        let of_gone =
-            STACKS.iter().filter_map(|key| thing.tag(key)).any(|stack| is_gone_gateway(cluster, stack));
-        if !cluster.lives || of_gone {
+        if !cluster.lives || is_of_gone(cluster, thing) {
             let why = format!("its tag {LBC} names {name}, {state}");
             return Some((Whose::Controller { cluster: name.clone() }, why));
         }
@@ -229,7 +200,7 @@ fn of_cluster(cluster: &Cluster, thing: &Thing) -> Option<(Whose, String)> {
         let mut parts = manager.split('/');
         let (account, of, vpc) = (parts.next(), parts.next(), parts.next());
         let same = account == Some(&thing.account) && of == Some(name) && in_vpc(vpc);
-        if same && (!cluster.lives || is_gone_route(cluster, thing)) {
+        if same && (!cluster.lives || is_of_gone(cluster, thing)) {
             let why = format!("its tag ManagedBy names {name}, {state}");
             return Some((Whose::Controller { cluster: name.clone() }, why));
         }
@@ -285,21 +256,23 @@ fn is_of_issuer(arn: &str, issuer: &str) -> bool {
     !issuer.is_empty() && arn.ends_with(&format!(":oidc-provider/{issuer}"))
 }
 
-fn is_gone_gateway(cluster: &Cluster, stack: &str) -> bool {
-    cluster.gone.iter().any(|[kind, namespace, name]| {
-        kind == "Gateway" && stack.split_once('/') == Some((namespace.as_str(), name.as_str()))
-    })
-}
-
-fn is_gone_route(cluster: &Cluster, thing: &Thing) -> bool {
-    let tag = |key: &str| thing.tag(&format!("application-networking.k8s.aws/{key}"));
-    let (namespace, name) = (tag("RouteNamespace"), tag("RouteName"));
-    cluster.gone.iter().any(|[kind, in_namespace, called]| {
-        kind != "Gateway" && namespace == Some(in_namespace) && name == Some(called)
+/// Whether it was made for an object that was this stack's and is gone.
+fn is_of_gone(cluster: &Cluster, thing: &Thing) -> bool {
+    let Some([kind, namespace, name]) = object(thing) else { return false };
+    let is_it = |gone: &str| gone == kind || (kind == "Route" && gone.ends_with("Route"));
+    // What a group of Ingresses shares names the one that a part of it is for.
+    let part = thing.tag("ingress.k8s.aws/resource").filter(|_| namespace.is_empty());
+    cluster.gone.iter().any(|[gone, within, called]| {
+        let is_part = part.is_some_and(|part| part.starts_with(&format!("{within}/{called}-")));
+        is_it(gone) && (is_part || (namespace == *within && name == *called))
     })
 }
 
 fn by_vpc(scope: &Scope, thing: &Thing) -> Option<(Whose, String)> {
+    // An association that another made is a part of their network, which outlives the VPC.
+    if thing.sort == Sort::LatticeVpcAssociation {
+        return None;
+    }
     let vpc = thing.vpc.clone().or_else(|| (thing.sort == Sort::Vpc).then(|| thing.id.clone()))?;
     if !scope.vpcs.contains(&(thing.place.clone(), vpc.clone())) {
         return None;
@@ -392,6 +365,38 @@ mod tests {
         let shared =
             thing(Sort::SecurityGroup, "sg", &[(LBC, "edge"), ("elbv2.k8s.aws/resource", "backend-sg")]);
         assert_eq!(ids(&scope, &[of("a", "demo/shop"), of("b", "demo/other"), shared]), ["a"]);
+        for gone in
+            [["Ingress", "demo", "web"], ["Service", "demo", "tcp"], ["ServiceExport", "demo", "cart"]]
+        {
+            scope.clusters[0].gone.insert(gone.map(str::to_owned));
+        }
+        let of =
+            |id: &str, key: &str, stack: &str| thing(Sort::LoadBalancer, id, &[(LBC, "edge"), (key, stack)]);
+        let part = |id: &str, part: &str| {
+            let tags =
+                [(LBC, "edge"), ("ingress.k8s.aws/stack", "shared"), ("ingress.k8s.aws/resource", part)];
+            thing(Sort::TargetGroup, id, &tags)
+        };
+        let export = |id: &str, name: &str| {
+            let tags = [
+                (LATTICE, "111122223333/edge/vpc-1"),
+                ("application-networking.k8s.aws/SourceTypeKey", "ServiceExport"),
+                ("application-networking.k8s.aws/ServiceNamespace", "demo"),
+                ("application-networking.k8s.aws/ServiceName", name),
+            ];
+            thing(Sort::LatticeTargetGroup, id, &tags)
+        };
+        let things = [
+            of("ingress", "ingress.k8s.aws/stack", "demo/web"),
+            of("of a group", "ingress.k8s.aws/stack", "shared"),
+            of("service", "service.k8s.aws/stack", "demo/tcp"),
+            of("not ours", "service.k8s.aws/stack", "demo/web"),
+            part("part", "demo/web-shop:80"),
+            part("part of another", "demo/other-shop:80"),
+            export("export", "cart"),
+            export("another export", "web"),
+        ];
+        assert_eq!(ids(&scope, &things), ["ingress", "service", "part", "export"]);
     }
 
     #[test]

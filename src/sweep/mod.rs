@@ -1,10 +1,14 @@
 //! `sweep`: what was left behind in the cloud, found by tags, by names and by VPC, and the way to remove it.
 //!
 //! `scope` says whose things are meant and where they may be, `look` lists what is there, `judge` tells leftovers from
-//! all else, `remove` takes away what a cluster that is gone has left. An audit only reads.
+//! all else, `remove` takes away what a cluster that is gone has left. An audit only reads. What goes with a cluster that
+//! a stack takes away is in `cluster`.
 
+pub mod cluster;
+mod hold;
 pub mod judge;
 mod look;
+mod object;
 pub mod remove;
 pub mod scope;
 pub mod sort;

@@ -58,7 +58,7 @@ pub struct Cluster {
     pub recorded: bool,
     /// Whether it is there. Then only what is of objects that are gone is left over.
     pub lives: bool,
-    /// Gateways and routes that are gone: kind, namespace and name.
+    /// Objects that are gone and of which controllers make more: kind, namespace and name.
     pub gone: BTreeSet<[String; 3]>,
 }
 
@@ -82,7 +82,7 @@ pub fn traces(state: &State) -> BTreeSet<Trace> {
             if let Some((cluster, place)) = cluster_of(object) {
                 let vpc = None;
                 traces.insert(add(Traced::Cluster { name: cluster.clone(), vpc, issuer: None }, &place));
-                if matches!(record.kind.as_str(), "gateway" | "route") {
+                if is_served(&object.applied["manifest"]) {
                     traces.insert(add(object_of(object, cluster), &place));
                 }
             }
@@ -135,6 +135,14 @@ fn cluster_of(object: &Object) -> Option<(String, Place)> {
     match &cluster {
         ClusterRef::Eks { eks, .. } => Some((eks.clone(), cluster.place()?)),
         ClusterRef::Kubeconfig { .. } => None,
+    }
+}
+
+/// Whether a controller makes more of an object, and names it in the tags of that.
+fn is_served(manifest: &Json) -> bool {
+    match manifest["kind"].as_str().unwrap_or_default() {
+        "Service" => manifest["spec"]["type"] == "LoadBalancer",
+        kind => matches!(kind, "Gateway" | "Ingress" | "ServiceExport") || kind.ends_with("Route"),
     }
 }
 

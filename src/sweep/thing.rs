@@ -33,6 +33,8 @@ pub struct Thing {
     pub held: Option<String>,
     /// Of a rule: whether it lets out.
     pub egress: bool,
+    /// Of a rule: whether a controller made it.
+    pub opened: bool,
 }
 
 impl Thing {
@@ -51,6 +53,7 @@ impl Thing {
             free: false,
             held: None,
             egress: false,
+            opened: false,
         }
     }
 

@@ -14,6 +14,7 @@ mod hazards;
 mod keeping;
 mod kills;
 mod kubeconfigs;
+mod leaks;
 mod lock;
 mod moves;
 mod order;

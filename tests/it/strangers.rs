@@ -248,6 +248,37 @@ async fn b65_a_service_network_that_others_use_stays_for_them() {
     assert!(report.is_clean(), "{:#?}", report.leftovers);
 }
 
+/// An association that somebody made by hand, with the VPC of the stack: what it is with does not make it ours.
+#[tokio::test(start_paused = true)]
+async fn b65_an_association_made_by_hand_with_the_vpc_of_the_stack_is_not_its_own() {
+    let stack = edge(&[]);
+    let mut world = raised(&stack).await;
+    let ours = one(&world, "lattice/vpc-association", |_| true);
+    let vpc = ours["vpcId"].as_str().expect("it has one").to_owned();
+    let mut theirs = ours.clone();
+    theirs["id"] = json!("snva-hand");
+    theirs["arn"] =
+        json!(format!("arn:aws:vpc-lattice:us-west-2:{ACCOUNT}:servicenetworkvpcassociation/snva-hand"));
+    theirs["_tags"] = json!({});
+    take(&world, "lattice/vpc-association", ours["id"].as_str().expect("it has one"));
+    put(&world, "lattice/vpc-association", "snva-hand", theirs);
+    let plan = world.plan(&stack, &destroy()).await.expect("the rest goes");
+    let told = plan.changes.iter().find(|change| change.address.as_str() == "service_network.core");
+    let told = told.expect("it is told");
+    let wanted = format!("left in place, for others use it: {vpc}, by snva-hand");
+    assert_eq!((told.verb, told.reason.to_string()), (Verb::Forget, wanted));
+    let outcome = world.carry_out(&plan).await;
+    assert!(outcome.is_complete(), "{:#?}", outcome.failed);
+    let audited = async |world: &World| {
+        let scope = stack::sweep::Scope::of_state(&world.state());
+        stack::sweep::audit(&world.cloud(Access::Read), &scope).await.leftovers
+    };
+    assert_eq!(audited(&world).await, [], "they made it themselves");
+    take(&world, "lattice/vpc-association", "snva-hand");
+    put(&world, "lattice/vpc-association", ours["id"].as_str().expect("it has one"), ours.clone());
+    assert_eq!(audited(&world).await.len(), 1, "this stack made it");
+}
+
 /// A Service that this stack exports and a cluster of somebody else sends to.
 #[tokio::test(start_paused = true)]
 async fn a_target_group_that_another_cluster_uses_is_named() {

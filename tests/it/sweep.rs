@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
 use stack::cloud::{Access, Cloud, Settings};
 use stack::graph::Place;
+use stack::sandbox::world::{ACCOUNT, Key};
 use stack::sandbox::{Effect, Fault, Sandbox};
 use stack::state::State;
 use stack::state::trace::{Trace, Traced};
@@ -302,5 +304,71 @@ fn what_cannot_go_is_told_in_the_words_of_the_cloud() {
         .await;
         assert_eq!(codes, ["ExistingVpcEndpointConnections", "OperationNotPermitted"]);
         assert!(sandbox.clock().elapsed() - began < std::time::Duration::from_secs(60));
+    });
+}
+
+/// A rule that somebody made for their own purposes is theirs to revoke, and keeps the group that it names.
+#[test]
+fn a_rule_of_somebody_else_is_left_and_keeps_the_group_that_it_names() {
+    simulated(async {
+        let world = World::new();
+        let sandbox = &world.sandbox;
+        planted(sandbox, |group| OF_CLUSTER.contains(&group));
+        let group =
+            inventory(sandbox).into_iter().find(|key| key.starts_with("ec2/security-group sg-k8s-ours"));
+        let group = group.and_then(|key| key.split(' ').nth(1).map(str::to_owned)).expect("it is planted");
+        plant_rule(sandbox, &group);
+        let scope = Scope::of_cluster(OURS.cluster, &place(), Some(OURS.vpc));
+        let before = audit(&cloud(sandbox, Access::Read), &scope).await;
+        remove(&cloud(sandbox, Access::Write), &before.leftovers, &mut |_, step| {
+            assert!(matches!(step, Step::Removed), "{step:?}");
+        })
+        .await;
+        world.rest(120).await;
+        let after = audit(&cloud(sandbox, Access::Read), &scope).await;
+        let left: Vec<_> =
+            after.leftovers.iter().map(|one| (one.thing.id.as_str(), left_alone(one))).collect();
+        let wanted = [
+            ("sgr-theirs", Some("somebody else made it")),
+            (group.as_str(), Some("rule sgr-theirs of security group sg-foreign names it")),
+        ];
+        assert_eq!(left, wanted);
+    });
+}
+
+fn plant_rule(sandbox: &Sandbox, named: &str) {
+    let [account, region, table, id] =
+        [ACCOUNT, "us-west-2", "ec2/security-group-rule", "sgr-theirs"].map(str::to_owned);
+    let rule = json!({
+        "securityGroupRuleId": "sgr-theirs", "groupId": "sg-foreign", "isEgress": false, "ipProtocol": "tcp",
+        "fromPort": 5432, "toPort": 5432, "description": "my database", "tagSet": [],
+        "referencedGroupInfo": { "groupId": named, "userId": ACCOUNT },
+    });
+    sandbox.world().put(Key { account, region, table, id }, rule);
+}
+
+/// Nobody else takes the protection back any more.
+#[test]
+fn b61_a_load_balancer_that_is_protected_is_removed_too() {
+    simulated(async {
+        let world = World::new();
+        let sandbox = &world.sandbox;
+        planted(sandbox, |group| group == 0);
+        let balancer = inventory(sandbox).into_iter().find_map(|key| {
+            key.strip_prefix("elb/load-balancer ").filter(|arn| arn.ends_with("/ours")).map(str::to_owned)
+        });
+        let id = balancer.expect("it is planted");
+        let [account, region, table] = [ACCOUNT, "us-west-2", "elb/load-balancer"].map(str::to_owned);
+        let key = Key { account, region, table, id };
+        sandbox
+            .world()
+            .change(&key, |doc| doc["_attributes"] = json!({ "deletion_protection.enabled": "true" }));
+        let scope = Scope::of_cluster(OURS.cluster, &place(), Some(OURS.vpc));
+        let before = audit(&cloud(sandbox, Access::Read), &scope).await;
+        remove(&cloud(sandbox, Access::Write), &before.leftovers, &mut |_, step| {
+            assert!(matches!(step, Step::Removed), "{step:?}");
+        })
+        .await;
+        assert!(audit(&cloud(sandbox, Access::Read), &scope).await.is_clean());
     });
 }

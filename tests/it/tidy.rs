@@ -23,10 +23,10 @@ const LAYERS: &[(&str, u32)] = &[
     ("plan", 2),
     ("cloud", 3),
     ("kind", 4),
+    ("sweep", 4),
     ("observe", 5),
     ("execute", 5),
     ("drift", 6),
-    ("sweep", 6),
     ("rehearse", 6),
     ("cli", 7),
 ];

@@ -81,6 +81,31 @@ pub(super) async fn region(ground: Ground<'_>) -> Vec<Seen> {
     all(readings).await
 }
 
+/// What the controllers of a cluster make and that holds what the cluster stands on.
+pub(super) async fn of_controllers(ground: Ground<'_>) -> Vec<Seen> {
+    let row = |sort: Sort| network::SORTS.iter().find(|row| row.sort == sort).expect("it is one of them");
+    let mut readings: Vec<Reading<'_>> = Vec::new();
+    readings.push(one(Sort::SecurityGroup, network::read(ground, row(Sort::SecurityGroup))));
+    readings.push(one(Sort::TargetGroup, balancing::target_groups(ground)));
+    readings.push(Box::pin(balancing::load_balancers(ground)));
+    readings.push(one(Sort::ClassicLoadBalancer, balancing::classic(ground)));
+    readings.push(Box::pin(lattice::networks(ground)));
+    readings.push(Box::pin(lattice::services(ground)));
+    readings.push(one(Sort::LatticeTargetGroup, lattice::target_groups(ground)));
+    let mut seen = all(readings).await;
+    let is_left = |sort: Sort| {
+        let mut things = seen.iter().filter_map(|seen| seen.result.as_ref().ok()).flatten();
+        things.any(|thing| thing.sort == sort && ground.is_left(thing))
+    };
+    // What names it, or offers it to others, goes before what is left over, or keeps it.
+    let holders =
+        [(Sort::SecurityGroup, Sort::SecurityGroupRule), (Sort::LoadBalancer, Sort::EndpointService)];
+    let held = holders.into_iter().filter(|(of, _)| is_left(*of));
+    let more: Vec<Reading<'_>> = held.map(|(_, sort)| one(sort, network::read(ground, row(sort)))).collect();
+    seen.extend(all(more).await);
+    seen
+}
+
 /// Everything in an account that lives in no region.
 pub(super) async fn account(ground: Ground<'_>) -> Vec<Seen> {
     let readings: Vec<Reading<'_>> = vec![

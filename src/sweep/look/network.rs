@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use super::Ground;
 use crate::cloud::CloudResult;
 use crate::cloud::ec2::{items, text};
+use crate::sweep::judge::OPENED;
 use crate::sweep::sort::{AUTO_SCALING, Sort};
 use crate::sweep::thing::Thing;
 
@@ -119,6 +120,7 @@ fn thing(ground: Ground<'_>, row: &Row, doc: &Json) -> Thing {
         let other = doc["referencedGroupInfo"]["groupId"].as_str();
         thing.of = [doc["groupId"].as_str(), other].into_iter().flatten().map(str::to_owned).collect();
         thing.egress = doc["isEgress"] == "true";
+        thing.opened = doc["description"] == OPENED;
     }
     thing
 }

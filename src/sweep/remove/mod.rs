@@ -8,6 +8,7 @@ mod identity;
 
 use std::time::Duration;
 
+use aws_sdk_elasticloadbalancingv2::types::LoadBalancerAttribute;
 use aws_sdk_vpclattice::types::Target;
 use serde_json::{Value as Json, json};
 
@@ -103,7 +104,8 @@ async fn until_gone(cloud: &Cloud, thing: &Thing) -> CloudResult<()> {
     }
 }
 
-async fn once(clients: &Clients, thing: &Thing) -> CloudResult<()> {
+/// Asks once.
+pub(super) async fn once(clients: &Clients, thing: &Thing) -> CloudResult<()> {
     let id = thing.id.as_str();
     let of = thing.of.first().map_or("", String::as_str);
     let lattice = &clients.lattice;
@@ -112,10 +114,7 @@ async fn once(clients: &Clients, thing: &Thing) -> CloudResult<()> {
             let call = clients.elb.delete_listener().listener_arn(id);
             call.send().await.named("ELBv2.DeleteListener").map(drop)
         }
-        Sort::LoadBalancer => {
-            let call = clients.elb.delete_load_balancer().load_balancer_arn(id);
-            call.send().await.named("ELBv2.DeleteLoadBalancer").map(drop)
-        }
+        Sort::LoadBalancer => load_balancer(clients, id).await,
         Sort::Accelerator => accelerator::accelerator(clients, id).await,
         Sort::ClassicLoadBalancer => clients.classic.delete(id).await,
         Sort::EndpointService => endpoint_service(clients, id).await,
@@ -169,6 +168,20 @@ async fn once(clients: &Clients, thing: &Thing) -> CloudResult<()> {
         // What is left alone does not come here.
         other => Err(CloudError::new(ErrorSort::Bug, "sweep", format!("a {} is left alone", other.title()))),
     }
+}
+
+/// One that is protected is asked for again: nobody else takes the protection back any more.
+async fn load_balancer(clients: &Clients, arn: &str) -> CloudResult<()> {
+    let asked = clients.elb.delete_load_balancer().load_balancer_arn(arn).send().await;
+    let answer = asked.named("ELBv2.DeleteLoadBalancer");
+    if !answer.as_ref().is_err_and(|error| error.code.contains("OperationNotPermitted")) {
+        return answer.map(drop);
+    }
+    let off = LoadBalancerAttribute::builder().key("deletion_protection.enabled").value("false").build();
+    let asked = clients.elb.modify_load_balancer_attributes().load_balancer_arn(arn).attributes(off);
+    asked.send().await.named("ELBv2.ModifyLoadBalancerAttributes")?;
+    let asked = clients.elb.delete_load_balancer().load_balancer_arn(arn).send().await;
+    asked.named("ELBv2.DeleteLoadBalancer").map(drop)
 }
 
 async fn ec2(clients: &Clients, action: &'static str, params: Json) -> CloudResult<()> {
