@@ -275,7 +275,11 @@ async fn b65_an_association_made_by_hand_with_the_vpc_of_the_stack_is_not_its_ow
     };
     assert_eq!(audited(&world).await, [], "they made it themselves");
     take(&world, "lattice/vpc-association", "snva-hand");
-    put(&world, "lattice/vpc-association", ours["id"].as_str().expect("it has one"), ours.clone());
+    let mut left = ours.clone();
+    left["id"] = json!("snva-left");
+    left["arn"] =
+        json!(format!("arn:aws:vpc-lattice:us-west-2:{ACCOUNT}:servicenetworkvpcassociation/snva-left"));
+    put(&world, "lattice/vpc-association", "snva-left", left);
     assert_eq!(audited(&world).await.len(), 1, "this stack made it");
 }
 
