@@ -144,7 +144,7 @@ pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
                 "it keeps load balancers from being deleted: take `deletion_protection.enabled` out of it"
                     .to_owned();
             let (address, title) = (address(guest, &key), "object of others");
-            decided.refusals.push(Refusal::Held { address, title, what });
+            decided.refusals.push(Refusal::Held { address, title, what, left_by: None });
         }
         include(decided, guest, &key, edges, on);
     }
