@@ -72,6 +72,7 @@ fn of_cluster(
             let report = settled(&reader, &scope).await;
             let calls = reader.calls().total() + cloud.calls().total();
             tell(screen, &report, calls, args.json)?;
+            tell_alone(screen, &report);
             Ok(exit_of(&report))
         };
         signals::unless_told(&mut signals, swept).await
@@ -81,18 +82,21 @@ fn of_cluster(
 /// What would be removed, and what would be left alone and why.
 fn tell_sweep(screen: &Screen, report: &Report, calls: u64, args: &Args) -> Result<(), Failure> {
     tell(screen, report, calls, args.json)?;
-    let alone = report.leftovers.iter().filter_map(|one| Some((one, left_alone(one)?)));
-    let alone: Vec<_> = alone.collect();
-    let goes = report.leftovers.len() - alone.len();
-    for (one, why) in alone {
-        let what = format!("{} {}", one.thing.sort.title(), one.thing.name);
-        screen.status(|out| writeln!(out, "Note: a sweep leaves the {what} alone: {why}"));
-    }
+    tell_alone(screen, report);
+    let goes = report.leftovers.iter().filter(|one| left_alone(one).is_none()).count();
     if goes > 0 {
         screen
             .status(|out| writeln!(out, "Nothing was removed: `--yes` removes {goes} of it, in this order"));
     }
     Ok(())
+}
+
+/// What is left alone, and why.
+fn tell_alone(screen: &Screen, report: &Report) {
+    for (one, why) in report.leftovers.iter().filter_map(|one| Some((one, left_alone(one)?))) {
+        let what = format!("{} {}", one.thing.sort.title(), one.thing.name);
+        screen.status(|out| writeln!(out, "Note: a sweep leaves the {what} alone: {why}"));
+    }
 }
 
 fn tell_step(screen: &Screen, json: bool, one: &Leftover, step: &Step) {

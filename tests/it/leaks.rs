@@ -8,7 +8,7 @@ use stack::plan::{Plan, Refusal};
 use stack::sandbox::world::{ACCOUNT, Key};
 
 use crate::guests::guests;
-use crate::support::edge::{CLUSTER, destroy, edge, goes, raised};
+use crate::support::edge::{CLUSTER, destroy, edge, edge_with, goes, raised};
 use crate::support::world::World;
 
 fn put(world: &World, table: &str, id: &str, doc: Json) {
@@ -250,11 +250,32 @@ fn rule(id: &str, of: &str, named: &str, description: &str) -> Json {
     })
 }
 
+const EXPORT: &str = "apiVersion: application-networking.k8s.aws/v1alpha1
+kind: ServiceExport
+metadata:
+  name: hello
+  annotations:
+    application-networking.k8s.aws/federation: amazon-vpc-lattice
+";
+
+#[tokio::test(start_paused = true)]
+async fn b70_what_an_object_of_a_manifest_made_in_a_cluster_that_is_gone_is_swept() {
+    let stack = edge_with(&[], EXPORT);
+    let mut world = raised(&stack).await;
+    world.rest(120).await;
+    let is_export = |doc: &Json| doc["_tags"].to_string().contains("ServiceExport");
+    one(&world, "lattice/target-group", is_export);
+    lose_the_cluster(&world).await;
+    let plan = planned(&world, &stack).await;
+    let mut swept = plan.steps.iter().filter(|step| step.sweeps).map(|step| step.address.as_str());
+    assert!(swept.any(|address| address == "manifest.hello/ServiceExport.hello"));
+    goes(&mut world, &stack, &[]).await;
+}
+
 /// What controllers left of an object that this stack had in a cluster that lives.
 #[tokio::test(start_paused = true)]
 async fn what_is_left_of_an_export_that_is_gone_is_told_by_an_audit() {
-    let export = "apiVersion: application-networking.k8s.aws/v1alpha1\nkind: ServiceExport\nmetadata:\n  name: hello\n  annotations:\n    application-networking.k8s.aws/federation: amazon-vpc-lattice\n";
-    let mut world = raised(&crate::support::edge::edge_with(&[], export)).await;
+    let mut world = raised(&edge_with(&[], EXPORT)).await;
     world.rest(120).await;
     let is_export = |doc: &Json| doc["_tags"].to_string().contains("ServiceExport");
     let left = one(&world, "lattice/target-group", is_export);
