@@ -35,7 +35,7 @@ pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
         let balances =
             |leak: &&Leak| leak.of.as_ref().is_some_and(|[of, ..]| BALANCED.contains(&of.as_str()));
         let balanced = !lost && leaks.iter().filter(balances).any(lives);
-        let left = leaks.iter().filter(|leak| !lives(leak) && !(balanced && leak.of.is_none()));
+        let left = leaks.iter().filter(|leak| !lives(leak) && (!balanced || leak.of.is_some()));
         let left = left.map(|leak| leak.child.clone());
         let left: Vec<Child> = left.collect();
         let whose = if lost { "made for others" } else { "left behind" };

@@ -190,17 +190,16 @@ fn of_cluster(cluster: &Cluster, thing: &Thing) -> Option<(Whose, String)> {
     let in_vpc =
         |vpc: Option<&str>| cluster.vpcs.is_empty() || vpc.is_none_or(|vpc| cluster.vpcs.contains(vpc));
     let state = if cluster.lives { "an object of which is gone" } else { "which is gone" };
-    if thing.tag(LBC) == Some(name) && in_vpc(thing.vpc.as_deref()) {
-        if !cluster.lives || is_of_gone(cluster, thing) {
-            let why = format!("its tag {LBC} names {name}, {state}");
-            return Some((Whose::Controller { cluster: name.clone() }, why));
-        }
+    let is_left = || !cluster.lives || is_of_gone(cluster, thing);
+    if thing.tag(LBC) == Some(name) && in_vpc(thing.vpc.as_deref()) && is_left() {
+        let why = format!("its tag {LBC} names {name}, {state}");
+        return Some((Whose::Controller { cluster: name.clone() }, why));
     }
     if let Some(manager) = thing.tag(LATTICE) {
         let mut parts = manager.split('/');
         let (account, of, vpc) = (parts.next(), parts.next(), parts.next());
         let same = account == Some(&thing.account) && of == Some(name) && in_vpc(vpc);
-        if same && (!cluster.lives || is_of_gone(cluster, thing)) {
+        if same && is_left() {
             let why = format!("its tag ManagedBy names {name}, {state}");
             return Some((Whose::Controller { cluster: name.clone() }, why));
         }

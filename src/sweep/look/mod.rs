@@ -84,14 +84,15 @@ pub(super) async fn region(ground: Ground<'_>) -> Vec<Seen> {
 /// What the controllers of a cluster make and that holds what the cluster stands on.
 pub(super) async fn of_controllers(ground: Ground<'_>) -> Vec<Seen> {
     let row = |sort: Sort| network::SORTS.iter().find(|row| row.sort == sort).expect("it is one of them");
-    let mut readings: Vec<Reading<'_>> = Vec::new();
-    readings.push(one(Sort::SecurityGroup, network::read(ground, row(Sort::SecurityGroup))));
-    readings.push(one(Sort::TargetGroup, balancing::target_groups(ground)));
-    readings.push(Box::pin(balancing::load_balancers(ground)));
-    readings.push(one(Sort::ClassicLoadBalancer, balancing::classic(ground)));
-    readings.push(Box::pin(lattice::networks(ground)));
-    readings.push(Box::pin(lattice::services(ground)));
-    readings.push(one(Sort::LatticeTargetGroup, lattice::target_groups(ground)));
+    let readings: Vec<Reading<'_>> = vec![
+        one(Sort::SecurityGroup, network::read(ground, row(Sort::SecurityGroup))),
+        one(Sort::TargetGroup, balancing::target_groups(ground)),
+        Box::pin(balancing::load_balancers(ground)),
+        one(Sort::ClassicLoadBalancer, balancing::classic(ground)),
+        Box::pin(lattice::networks(ground)),
+        Box::pin(lattice::services(ground)),
+        one(Sort::LatticeTargetGroup, lattice::target_groups(ground)),
+    ];
     let mut seen = all(readings).await;
     let is_left = |sort: Sort| {
         let mut things = seen.iter().filter_map(|seen| seen.result.as_ref().ok()).flatten();
