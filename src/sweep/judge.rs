@@ -466,7 +466,7 @@ mod tests {
                 of("l", &["nlb"], Sort::Listener, &[]),
                 of("tg", &["nlb"], Sort::TargetGroup, &ours),
                 of("sg-1", &[], Sort::SecurityGroup, &ours),
-                of("sgr-1", &["sg-9", "sg-1"], Sort::SecurityGroupRule, &[]),
+                Thing { opened: true, ..of("sgr-1", &["sg-9", "sg-1"], Sort::SecurityGroupRule, &[]) },
                 of("vpce-svc-1", &["nlb"], Sort::EndpointService, service),
             ]
         };
