@@ -5,23 +5,11 @@ use serde_json::{Value as Json, json};
 use stack::cloud::Access;
 use stack::graph::{Graph, Place};
 use stack::plan::{Plan, Refusal};
-use stack::sandbox::world::{ACCOUNT, Key};
+use stack::sandbox::world::ACCOUNT;
 
 use crate::guests::guests;
 use crate::support::edge::{CLUSTER, destroy, edge, edge_with, goes, raised};
 use crate::support::world::World;
-
-fn put(world: &World, table: &str, id: &str, doc: Json) {
-    let [account, region, table, id] = [ACCOUNT, "us-west-2", table, id].map(str::to_owned);
-    world.sandbox.world().put(Key { account, region, table, id }, doc);
-}
-
-/// The first document of a table that fits.
-fn one(world: &World, table: &str, fits: impl Fn(&Json) -> bool) -> Json {
-    let world = world.sandbox.world();
-    let found = world.all().find(|(key, doc)| key.table == table && fits(doc)).map(|(_, doc)| doc.clone());
-    found.expect("there is one")
-}
 
 /// How many there are in a table.
 fn count(world: &World, table: &str) -> usize {
@@ -30,7 +18,7 @@ fn count(world: &World, table: &str) -> usize {
 
 /// The VPC that the stack made.
 fn vpc(world: &World) -> String {
-    let vpc = one(world, "ec2/vpc", |doc| doc["tagSet"].to_string().contains("stack:lineage"));
+    let vpc = world.one("ec2/vpc", |doc| doc["tagSet"].to_string().contains("stack:lineage"));
     vpc["vpcId"].as_str().expect("it has one").to_owned()
 }
 
@@ -47,7 +35,7 @@ fn group(id: &str, vpc: &str, cluster: &str) -> Json {
 
 /// The Lattice service of a route that is long gone, on the service network of the stack.
 fn service(world: &World, key: &str, manager: &str) {
-    let network = one(world, "lattice/service-network", |_| true)["id"].clone();
+    let network = world.one("lattice/service-network", |_| true)["id"].clone();
     let arn = |path: &str| format!("arn:aws:vpc-lattice:us-west-2:{ACCOUNT}:{path}");
     let tags = json!({
         "application-networking.k8s.aws/ManagedBy": manager,
@@ -58,14 +46,14 @@ fn service(world: &World, key: &str, manager: &str) {
     let doc = json!({
         "id": id, "name": name, "status": "ACTIVE", "arn": arn(&format!("service/{id}")), "_tags": tags,
     });
-    put(world, "lattice/service", &id, doc);
+    world.plant("lattice/service", &id, doc);
     let with = format!("snsa-{key}");
     let doc = json!({
         "id": with, "serviceId": id, "serviceName": name, "serviceNetworkId": network, "status": "ACTIVE",
         "serviceArn": arn(&format!("service/{id}")), "_tags": tags,
         "arn": arn(&format!("servicenetworkserviceassociation/{with}")),
     });
-    put(world, "lattice/service-association", &with, doc);
+    world.plant("lattice/service-association", &with, doc);
 }
 
 /// What is told of the cluster.
@@ -92,7 +80,7 @@ async fn planned(world: &World, stack: &Graph) -> Plan {
 async fn b64_a_security_group_of_a_gateway_that_is_long_gone_goes_with_the_cluster() {
     let stack = edge(&[]);
     let mut world = raised(&stack).await;
-    put(&world, "ec2/security-group", "sg-gone", group("sg-gone", &vpc(&world), CLUSTER));
+    world.plant("ec2/security-group", "sg-gone", group("sg-gone", &vpc(&world), CLUSTER));
     assert_eq!(
         notes(&planned(&world, &stack).await),
         ["deletes 1 security group that its controllers left behind"]
@@ -106,7 +94,7 @@ async fn b65_a_lattice_service_of_a_route_that_is_long_gone_goes_before_the_serv
     let mut world = raised(&stack).await;
     let vpc = vpc(&world);
     service(&world, "gone", &format!("{ACCOUNT}/{CLUSTER}/{vpc}"));
-    put(&world, "ec2/security-group", "sg-gone", group("sg-gone", &vpc, CLUSTER));
+    world.plant("ec2/security-group", "sg-gone", group("sg-gone", &vpc, CLUSTER));
     let told = "deletes 1 Lattice service, 1 security group that its controllers left behind";
     assert_eq!(notes(&planned(&world, &stack).await), [told]);
     goes(&mut world, &stack, &[]).await;
@@ -118,14 +106,14 @@ async fn b69_what_another_cluster_left_is_neither_told_nor_touched() {
     let stack = edge(&[]);
     let mut world = raised(&stack).await;
     let theirs = "vpc-0a1b2c3d4e5f60718";
-    put(&world, "ec2/security-group", "sg-other", group("sg-other", theirs, CLUSTER));
-    put(&world, "ec2/security-group", "sg-third", group("sg-third", theirs, "third"));
+    world.plant("ec2/security-group", "sg-other", group("sg-other", theirs, CLUSTER));
+    world.plant("ec2/security-group", "sg-third", group("sg-third", theirs, "third"));
     let plan = planned(&world, &stack).await;
     assert_eq!(notes(&plan), [""; 0]);
     let outcome = world.carry_out(&plan).await;
     assert!(outcome.is_complete(), "{:#?}", outcome.failed);
     for id in ["sg-other", "sg-third"] {
-        one(&world, "ec2/security-group", |doc| doc["groupId"] == id);
+        world.one("ec2/security-group", |doc| doc["groupId"] == id);
     }
 }
 
@@ -180,7 +168,7 @@ async fn what_a_cluster_left_that_the_state_does_not_have_is_told_as_such() {
     plan.steps.retain(|step| step.address.as_str() != "network.main/vpc");
     let outcome = world.carry_out(&plan).await;
     assert!(outcome.is_complete(), "{:#?}", outcome.failed);
-    put(&world, "ec2/security-group", "sg-gone", group("sg-gone", &vpc, CLUSTER));
+    world.plant("ec2/security-group", "sg-gone", group("sg-gone", &vpc, CLUSTER));
     let refused = world.plan(&stack, &destroy()).await.expect_err("it is in the way");
     let [Refusal::Held { what, left_by, .. }] = refused.as_slice() else { panic!("{refused:#?}") };
     assert_eq!(*what, format!("security group sg-gone (k8s-default-gone-sg-gone) is in {vpc}"));
@@ -192,19 +180,19 @@ async fn what_a_cluster_left_that_the_state_does_not_have_is_told_as_such() {
 async fn a_rule_that_names_what_a_controller_made_is_named_before_anything_goes() {
     let stack = edge(&[]);
     let mut world = raised(&stack).await;
-    let other = one(&world, "ec2/security-group", |doc| {
+    let other = world.one("ec2/security-group", |doc| {
         doc["vpcId"] == "vpc-0a1b2c3d4e5f60718" && doc["groupName"] == "default"
     });
     let other = other["groupId"].as_str().expect("it has one").to_owned();
     let made = |mark: &str| {
-        let group = one(&world, "ec2/security-group", |doc| doc["tagSet"].to_string().contains(mark));
+        let group = world.one("ec2/security-group", |doc| doc["tagSet"].to_string().contains(mark));
         group["groupId"].as_str().expect("it has one").to_owned()
     };
     let (front, shared) = (made("ManagedLBSecurityGroup"), made("backend-sg"));
-    put(&world, "ec2/security-group", "sg-gone", group("sg-gone", &vpc(&world), CLUSTER));
+    world.plant("ec2/security-group", "sg-gone", group("sg-gone", &vpc(&world), CLUSTER));
     let named = [("sgr-a", front.as_str()), ("sgr-b", shared.as_str()), ("sgr-c", "sg-gone")];
     for (id, named) in named {
-        put(&world, "ec2/security-group-rule", id, rule(id, &other, named, "database"));
+        world.plant("ec2/security-group-rule", id, rule(id, &other, named, "database"));
     }
     let refused = world.plan(&stack, &destroy()).await.expect_err("they are in the way");
     let told: Vec<String> = refused.iter().map(ToString::to_string).collect();
@@ -231,10 +219,10 @@ async fn b37_a_rule_that_came_since_is_named_when_a_gateway_is_given_up() {
     let mut world = raised(&stack).await;
     let plan = planned(&world, &stack).await;
     let front =
-        one(&world, "ec2/security-group", |doc| doc["tagSet"].to_string().contains("ManagedLBSecurityGroup"));
+        world.one("ec2/security-group", |doc| doc["tagSet"].to_string().contains("ManagedLBSecurityGroup"));
     let front = front["groupId"].as_str().expect("it has one").to_owned();
-    put(&world, "ec2/security-group-rule", "sgr-late", rule("sgr-late", "sg-theirs", &front, "late"));
-    put(&world, "ec2/security-group", "sg-theirs", group("sg-theirs", "vpc-theirs", "theirs"));
+    world.plant("ec2/security-group-rule", "sgr-late", rule("sgr-late", "sg-theirs", &front, "late"));
+    world.plant("ec2/security-group", "sg-theirs", group("sg-theirs", "vpc-theirs", "theirs"));
     let outcome = world.carry_out(&plan).await;
     let (_, error) =
         outcome.failed.iter().find(|(one, _)| one.as_str() == "gateway.web").expect("it is stuck");
@@ -264,7 +252,7 @@ async fn b70_what_an_object_of_a_manifest_made_in_a_cluster_that_is_gone_is_swep
     let mut world = raised(&stack).await;
     world.rest(120).await;
     let is_export = |doc: &Json| doc["_tags"].to_string().contains("ServiceExport");
-    one(&world, "lattice/target-group", is_export);
+    world.one("lattice/target-group", is_export);
     lose_the_cluster(&world).await;
     let plan = planned(&world, &stack).await;
     let mut swept = plan.steps.iter().filter(|step| step.sweeps).map(|step| step.address.as_str());
@@ -278,14 +266,14 @@ async fn what_is_left_of_an_export_that_is_gone_is_told_by_an_audit() {
     let mut world = raised(&edge_with(&[], EXPORT)).await;
     world.rest(120).await;
     let is_export = |doc: &Json| doc["_tags"].to_string().contains("ServiceExport");
-    let left = one(&world, "lattice/target-group", is_export);
+    let left = world.one("lattice/target-group", is_export);
     let id = left["id"].as_str().expect("it has one").to_owned();
     let (_, outcome) = world.up(&edge(&[])).await;
     assert!(outcome.is_complete(), "{:#?}", outcome.failed);
     let scope = stack::sweep::Scope::of_state(&world.state());
     let report = stack::sweep::audit(&world.cloud(Access::Read), &scope).await;
     assert!(report.is_clean(), "{:#?}", report.leftovers);
-    put(&world, "lattice/target-group", &id, left);
+    world.plant("lattice/target-group", &id, left);
     let report = stack::sweep::audit(&world.cloud(Access::Read), &scope).await;
     let found: Vec<&str> = report.leftovers.iter().map(|one| one.thing.id.as_str()).collect();
     assert_eq!(found, [id.as_str()]);

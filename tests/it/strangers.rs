@@ -253,15 +253,15 @@ async fn b65_a_service_network_that_others_use_stays_for_them() {
 async fn b65_an_association_made_by_hand_with_the_vpc_of_the_stack_is_not_its_own() {
     let stack = edge(&[]);
     let mut world = raised(&stack).await;
-    let ours = one(&world, "lattice/vpc-association", |_| true);
+    let ours = world.one("lattice/vpc-association", |_| true);
     let vpc = ours["vpcId"].as_str().expect("it has one").to_owned();
     let mut theirs = ours.clone();
     theirs["id"] = json!("snva-hand");
     theirs["arn"] =
         json!(format!("arn:aws:vpc-lattice:us-west-2:{ACCOUNT}:servicenetworkvpcassociation/snva-hand"));
     theirs["_tags"] = json!({});
-    take(&world, "lattice/vpc-association", ours["id"].as_str().expect("it has one"));
-    put(&world, "lattice/vpc-association", "snva-hand", theirs);
+    world.uproot("lattice/vpc-association", ours["id"].as_str().expect("it has one"));
+    world.plant("lattice/vpc-association", "snva-hand", theirs);
     let plan = world.plan(&stack, &destroy()).await.expect("the rest goes");
     let told = plan.changes.iter().find(|change| change.address.as_str() == "service_network.core");
     let told = told.expect("it is told");
@@ -274,12 +274,12 @@ async fn b65_an_association_made_by_hand_with_the_vpc_of_the_stack_is_not_its_ow
         stack::sweep::audit(&world.cloud(Access::Read), &scope).await.leftovers
     };
     assert_eq!(audited(&world).await, [], "they made it themselves");
-    take(&world, "lattice/vpc-association", "snva-hand");
+    world.uproot("lattice/vpc-association", "snva-hand");
     let mut left = ours.clone();
     left["id"] = json!("snva-left");
     left["arn"] =
         json!(format!("arn:aws:vpc-lattice:us-west-2:{ACCOUNT}:servicenetworkvpcassociation/snva-left"));
-    put(&world, "lattice/vpc-association", "snva-left", left);
+    world.plant("lattice/vpc-association", "snva-left", left);
     assert_eq!(audited(&world).await.len(), 1, "this stack made it");
 }
 
