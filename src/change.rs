@@ -91,6 +91,8 @@ pub enum Reason {
     LeftFile,
     /// The stack is destroyed.
     Destroy,
+    /// It is a target of a destroy, or cannot live without one.
+    Target,
     /// The file says so under `[removed]`.
     Removed,
     /// It is left over from an earlier replacement.
@@ -151,6 +153,7 @@ impl fmt::Display for Reason {
             Self::Requested => f.write_str("asked for on the command line"),
             Self::LeftFile => f.write_str("no longer in the stack file"),
             Self::Destroy => f.write_str("the stack is destroyed"),
+            Self::Target => f.write_str("is a target, or cannot live without one"),
             Self::Removed => f.write_str("the stack file says so under [removed]"),
             Self::Deposed => f.write_str("left over from an earlier replacement"),
             Self::Repair { of } => {

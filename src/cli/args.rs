@@ -477,6 +477,7 @@ pub enum SandboxVerb {
     #[command(after_help = "\
 Example:
   stack sandbox serve --speed 60 > sandbox.env &
+  until [ -s sandbox.env ]; do sleep 0.1; done
   . ./sandbox.env
   stack up shop                      as on any cloud, sixty times faster
   kubectl get gateways -A")]

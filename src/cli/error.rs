@@ -149,12 +149,9 @@ impl Failure {
     }
 }
 
-/// Writing an answer failed. Whoever closed the pipe has read all they wanted.
+/// The disk, or what is written to or read from.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self::new(Exit::Done, "");
-        }
         Self::of(Exit::Failed, &error)
     }
 }
@@ -445,13 +442,6 @@ mod tests {
         let failure = Failure::from(held);
         assert_eq!(failure.exit, Exit::Conflict);
         assert!(failure.hints[0].contains("sandbox serve"));
-    }
-
-    #[test]
-    fn a_closed_pipe_is_nothing_to_talk_about() {
-        let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
-        assert_eq!(told(&failure), "");
-        assert_eq!(failure.exit, Exit::Done);
     }
 
     #[test]

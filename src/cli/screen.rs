@@ -29,7 +29,8 @@ impl Screen {
         Self { color, quiet: global.quiet, width: environment.columns() }
     }
 
-    /// Writes an answer, all at once.
+    /// Writes an answer, all at once. Whoever closed the pipe has read all they wanted: what was asked for is done all the
+    /// same, and ends as it would.
     ///
     /// # Errors
     /// Standard output cannot be written.
@@ -37,8 +38,13 @@ impl Screen {
         let mut text = Vec::new();
         view(&mut text)?;
         let mut out = AutoStream::new(io::stdout().lock(), self.color);
-        out.write_all(&text)?;
-        Ok(out.flush()?)
+        match out.write_all(&text).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => {
+                Err(Failure::of(Exit::Failed, &error).because_of("standard output cannot be written"))
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     /// Writes status, unless quiet. Nobody stops because status cannot be told.
@@ -84,8 +90,9 @@ impl Screen {
     /// There is no terminal to ask on (2), or the answer is no (1).
     pub async fn ask(&self, question: &str) -> Result<(), Failure> {
         if !io::stdin().is_terminal() {
-            return Err(Failure::refused("there is no terminal to ask on")
-                .hint("`--yes` does it without asking; `stack plan` shows it without doing it"));
+            return Err(Failure::refused("there is no terminal to ask on").hint(
+                "`--yes` does it without asking; `stack plan`, with `--destroy` for a destroy, shows it only",
+            ));
         }
         for hint in ["", "", "the last time: "] {
             self.error(|out| write!(out, "{hint}{question} [y/N] "));

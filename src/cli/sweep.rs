@@ -11,8 +11,10 @@ use super::run::{Run, block_on};
 use super::screen::Screen;
 use super::signals;
 use super::view;
+use super::view::words::count;
 use crate::cloud::{Access, Cloud, Settings};
-use crate::graph::{Graph, Place};
+use crate::compose::compose;
+use crate::graph::Place;
 use crate::state::State;
 use crate::sweep::remove::Step;
 use crate::sweep::{Leftover, Report, Scope, Whose, audit, left_alone, lives, remove};
@@ -117,20 +119,31 @@ fn check(
     json: bool,
 ) -> Result<Exit, Failure> {
     let stack = file::read(of, environment, true)?;
+    // A file that is wrong somewhere still names the stack: the state tells the rest.
+    let graph = compose(&stack).unwrap_or_default();
     let looked = async {
-        let run = Run::begin(stack, Graph::default(), global, environment, Access::Read).await?;
+        let run = Run::begin(stack, graph, global, environment, Access::Read).await?;
         screen.status(|out| writeln!(out, "Stack {} in {}\n", run.stack.head.name, run.whereabouts()));
         let state = run.state().await?;
         let cloud = run.cloud(Access::Read);
         let report = audit(&cloud, &scope(&run, &state)).await;
-        Ok((report, run.calls + cloud.calls().total()))
+        Ok((report, run.calls + cloud.calls().total(), state.records.len()))
     };
     let told = async { signals::unless_told(&mut signals::listen()?, looked).await };
-    let (report, calls) = block_on(global.sandbox, told)??;
+    let (report, calls, recorded) = block_on(global.sandbox, told)??;
     if json {
         screen.answer(|out| view::json::version(out))?;
     }
     tell(screen, &report, calls, json)?;
+    if recorded > 0 {
+        screen.status(|out| {
+            writeln!(
+                out,
+                "Note: {} of the stack are recorded and do not count as left",
+                count(recorded, "resource")
+            )
+        });
+    }
     hint(screen, &report);
     Ok(exit_of(&report))
 }
@@ -138,6 +151,7 @@ fn check(
 /// All that the state remembers, and the places that the stack file names.
 fn scope(run: &Run, state: &State) -> Scope {
     let mut scope = Scope::of_state(state);
+    scope.add_file(&run.graph);
     let head = Place { account: None, region: run.stack.head.region.clone() };
     scope.places.insert(head);
     scope

@@ -87,6 +87,7 @@ pub(super) fn decide(given: &Given<'_>) -> Result<Decided, Vec<Refusal>> {
             Intent::Up { .. } if given.graph.resources.contains_key(address) => continue,
             _ if is_removed.is_some() => Reason::Removed,
             Intent::Up { .. } => Reason::LeftFile,
+            Intent::Destroy { targets } if !targets.is_empty() => Reason::Target,
             Intent::Destroy { .. } => Reason::Destroy,
         };
         match is_removed {

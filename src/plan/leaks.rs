@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::decide::{Decided, Given};
-use super::{guests, held, lost};
+use super::{Refusal, guests, held, lost};
 use crate::address::Address;
 use crate::change::{Reason, Verb};
-use crate::live::{Child, Leak, Seen};
+use crate::live::{Child, Leak, Readiness, Seen};
 use crate::state::State;
 
 /// The kinds of objects that have load balancers.
@@ -36,8 +36,17 @@ pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
             |leak: &&Leak| leak.of.as_ref().is_some_and(|[of, ..]| BALANCED.contains(&of.as_str()));
         let balanced = !lost && leaks.iter().filter(balances).any(lives);
         let left = leaks.iter().filter(|leak| !lives(leak) && (!balanced || leak.of.is_some()));
-        let left = left.map(|leak| leak.child.clone());
-        let left: Vec<Child> = left.collect();
+        let left: Vec<&Leak> = left.collect();
+        // Who cannot look cannot list what others have there: it goes only if that is wanted.
+        let theirs = left.iter().filter(|leak| is_anothers(given.state, &cluster, leak));
+        let theirs = held::counted(&theirs.map(|leak| leak.child.clone()).collect::<Vec<_>>());
+        let there = matches!(given.live.found.get(address),
+            Some(Seen::Found(found)) if !matches!(found.readiness, Readiness::Leaving(_)));
+        if let Some(told) = theirs.filter(|_| lost && there && !given.leave.include_foreign) {
+            let what = format!("{told} of others in {address}, which cannot be reached to tell whose");
+            decided.refusals.push(Refusal::Guest { what, anothers: false });
+        }
+        let left: Vec<Child> = left.into_iter().map(|leak| leak.child.clone()).collect();
         let whose = if lost { "made for others" } else { "left behind" };
         let told = held::counted(&left).map(|told| format!("deletes {told} that its controllers {whose}"));
         decision.notes.extend(told);
@@ -73,16 +82,26 @@ fn made<'a>(given: &'a Given<'_>, cluster: &'a Address) -> impl Iterator<Item = 
     ids.flat_map(|id| [id, id.rsplit('/').next().unwrap_or(id)])
 }
 
+/// Whether something was made for an object that this stack does not have.
+fn is_anothers(state: &State, cluster: &Json, leak: &Leak) -> bool {
+    let Some(of) = &leak.of else { return false };
+    !own(state, cluster).any(|(_, manifest)| is_of(of, manifest))
+}
+
+/// Whether it is this object that something was made for.
+fn is_of(of: &[String; 3], manifest: &Json) -> bool {
+    let text = |json: &Json, other: &str| json.as_str().unwrap_or(other).to_owned();
+    let metadata = &manifest["metadata"];
+    let (namespace, name) = (text(&metadata["namespace"], "default"), text(&metadata["name"], ""));
+    is_it(of, manifest["kind"].as_str().unwrap_or_default(), &namespace, &name)
+}
+
 /// Whether the object that something was made for is there: somebody else's, or this stack's.
 fn is_there(given: &Given<'_>, cluster: &Json, of: &[String; 3]) -> bool {
     let mut others = given.live.guests.iter().filter(|guest| guest.cluster == *cluster);
     others.any(|guest| is_it(of, &guest.sort[1], &guest.namespace, &guest.name))
         || own(given.state, cluster).any(|(address, manifest)| {
-            let text = |json: &Json, other: &str| json.as_str().unwrap_or(other).to_owned();
-            let metadata = &manifest["metadata"];
-            let (namespace, name) = (text(&metadata["namespace"], "default"), text(&metadata["name"], ""));
-            is_it(of, manifest["kind"].as_str().unwrap_or_default(), &namespace, &name)
-                && matches!(given.live.found.get(address), Some(Seen::Found(_)))
+            is_of(of, manifest) && matches!(given.live.found.get(address), Some(Seen::Found(_)))
         })
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use crate::change::Verb;
 use crate::cloud::ClusterRef;
-use crate::graph::Place;
+use crate::graph::{Graph, Place};
 use crate::plan::Plan;
 use crate::state::trace::{Trace, Traced};
 use crate::state::{Object, State};
@@ -182,6 +182,21 @@ impl Scope {
             cluster.recorded = made.contains(&(cluster.name.clone(), cluster.place.clone()));
         }
         scope
+    }
+
+    /// The places that a stack file names, and the clusters that it makes: whatever the state remembers of them.
+    pub fn add_file(&mut self, graph: &Graph) {
+        for resource in graph.resources.values() {
+            if !resource.place.region.is_empty() {
+                self.places.insert(resource.place.clone());
+            }
+            let name = resource.spec.get("name").and_then(|name| name.known().ok());
+            if resource.kind == "eks_cluster"
+                && let Some(name) = name.as_ref().and_then(Json::as_str)
+            {
+                self.cluster(name, &resource.place);
+            }
+        }
     }
 
     /// What the controllers of one cluster left that is gone.

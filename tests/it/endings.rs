@@ -95,6 +95,23 @@ fn answer(mut socket: TcpStream, status: &str, body: &str) {
     socket.write_all(format!("{head}{body}").as_bytes()).expect("is sent");
 }
 
+/// Whoever closes the output has read all they wanted: what was asked for is done, and ends as it would.
+#[test]
+fn a_closed_output_changes_nothing_of_what_is_done() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir_all(folder.path().join("stacks")).expect("the folder is made");
+    std::fs::write(folder.path().join("stacks/small.toml"), STACK).expect("the stack is written");
+    let unheard = |words: &[&str]| {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let run = program(folder.path()).args(words).arg("--sandbox").stdout(writer).output();
+        run.expect("it ends").status.code()
+    };
+    assert_eq!(unheard(&["plan", "small", "--exit-code"]), Some(3));
+    assert_eq!(unheard(&["up", "small", "--yes"]), Some(0));
+    assert_eq!(unheard(&["plan", "small", "--exit-code"]), Some(0), "it is up");
+}
+
 #[test]
 fn a_sandbox_that_is_served_is_not_opened_by_another_process() {
     let served = Served::start(1);

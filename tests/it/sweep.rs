@@ -141,6 +141,29 @@ const LISTS: &[(&str, Sort)] = &[
     ("sts.GetCallerIdentity", Sort::Vpc),
 ];
 
+/// What turns up late is found by the clusters of the file: the state remembers nothing of what was seen to be clean.
+#[test]
+fn what_turns_up_later_is_found_by_the_file() {
+    simulated(async {
+        let world = crate::support::world::World::new();
+        let stack = crate::support::edge::edge(&[]);
+        let mut scope = Scope::default();
+        scope.add_file(&stack);
+        let cloud = world.cloud(Access::Write);
+        let report = audit(&cloud, &scope).await;
+        assert!(report.is_clean() && report.regions.len() == 1, "{report:#?}");
+        let tag = aws_sdk_elasticloadbalancingv2::types::Tag::builder();
+        let tag = tag.key("elbv2.k8s.aws/cluster").value(crate::support::edge::CLUSTER).build();
+        let call = cloud.clients(&place()).elb.create_target_group().name("late");
+        call.target_type(aws_sdk_elasticloadbalancingv2::types::TargetTypeEnum::Lambda)
+            .tags(tag)
+            .send()
+            .await
+            .expect("it is made");
+        assert_eq!(audit(&cloud, &scope).await.leftovers.len(), 1);
+    });
+}
+
 #[test]
 fn what_is_denied_is_told_and_never_counts_as_clean() {
     simulated(async {
