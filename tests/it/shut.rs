@@ -106,7 +106,7 @@ async fn what_others_have_where_nobody_can_look_is_not_taken_away_unasked() {
     let refused = world.plan(&stack, &destroy()).await.expect_err("others have something there");
     let told: Vec<String> = refused.iter().map(ToString::to_string).collect();
     assert!(matches!(refused.as_slice(), [Refusal::Guest { .. }]), "{told:#?}");
-    assert!(told[0].contains("1 load balancer") && told[0].contains("others in cluster.edge"), "{told:#?}");
+    assert!(told[0].contains("1 ALB") && told[0].contains("others in cluster.edge"), "{told:#?}");
     let leave = Leave { include_foreign: true, ..Leave::default() };
     let plan = world.plan_with(&stack, &destroy(), leave).await.expect("it is wanted");
     let outcome = world.carry_out(&plan).await;

@@ -1,6 +1,7 @@
 //! Any stack goes down, however roughly: sections removed, calls that fail or get lost, runs that are stopped or killed,
-//! Ingresses and Services of others in its clusters. Then one undisturbed destroy leaves nothing, and the audit agrees with the sandbox: it finds all that was planted there
-//! and nothing else.
+//! Ingresses and Services of others in its clusters, controllers, roles, classes or the access to a cluster that somebody
+//! took away. Then one undisturbed destroy leaves nothing, and the audit agrees with the sandbox: it finds all that was
+//! planted there and nothing else.
 //!
 //! A stack is raised once and forked for every case, so that five hundred of them take little more than their destroys.
 
@@ -14,6 +15,7 @@ use serde_json::{Value as Json, json};
 use stack::cloud::Access;
 use stack::graph::Graph;
 use stack::plan::{Intent, Leave};
+use stack::sandbox::world::Key;
 use stack::sandbox::{Effect, Fault};
 use stack::sweep::{Scope, audit};
 
@@ -46,6 +48,8 @@ struct Case {
     removed: Vec<usize>,
     /// The runs: an `up` of the rest first, if something was removed, then destroys.
     runs: Vec<Rough>,
+    /// What somebody breaks before; mostly nothing.
+    accident: u8,
     /// What others have in its clusters, by the bits: an Ingress, two that share a load balancer, a Service.
     guests: u8,
     /// What is planted afterwards.
@@ -57,11 +61,13 @@ fn cases() -> impl Strategy<Value = Case> {
     let rough = (faults, 0_u64..1_200, proptest::bool::ANY);
     let rough = rough.prop_map(|(faults, ends, killed)| Rough { faults, ends, killed });
     let removed = proptest::option::weighted(0.5, vec(0..GENES, 1..40));
-    (removed, vec(rough, 1..3), 0_u64..(1 << GROUPS), 0_u8..16).prop_map(|(removed, runs, mask, guests)| {
+    let rest = (0_u64..(1 << GROUPS), 0_u8..16, 0_u8..12);
+    (removed, vec(rough, 1..3), rest).prop_map(|(removed, runs, (mask, guests, accident))| {
         Case {
             removed: removed.unwrap_or_default(),
             runs,
             mask,
+            accident,
             // Half of the stacks are alone.
             guests: guests & 7 & !(guests >> 3).wrapping_neg(),
         }
@@ -157,12 +163,38 @@ fn ingress(name: &str, group: Option<&str>) -> Json {
     object
 }
 
+/// Somebody takes away, in every cluster, what the teardown needs: as if it had never been there.
+async fn accident(world: &World, which: u8) {
+    let controllers = ["aws-load-balancer-controller", "gateway-api-controller"];
+    let is_gone = |key: &Key, doc: &Json| match which {
+        0 => {
+            key.table.ends_with("/apps/deployments") && controllers.iter().any(|name| key.id.ends_with(name))
+        }
+        1 => {
+            let trusts = doc["_trust"].to_string();
+            key.table == "iam/role" && trusts.contains("pods.eks.amazonaws.com")
+        }
+        2 => key.table == "eks/access-entry" && key.id.contains("Engineer"),
+        3 => key.table == "eks/pod-identity",
+        4 => key.table.ends_with("/gatewayclasses") && key.id == "amazon-vpc-lattice",
+        _ => false,
+    };
+    {
+        let mut world = world.sandbox.world();
+        let gone: Vec<Key> =
+            world.all().filter(|(key, doc)| is_gone(key, doc)).map(|(key, _)| key.clone()).collect();
+        gone.iter().for_each(|key| drop(world.remove(key)));
+    }
+    world.rest(60).await;
+}
+
 /// How a case went wrong.
 async fn case(base: &World, genes: &[u8], case: &Case, fresh: &BTreeSet<String>) -> Result<(), String> {
     let mut world = base.fork();
     let nothing: Vec<(usize, u8)> = case.removed.iter().map(|at| (*at, 0)).collect();
     let rest = graph(&text(&changed(genes, &nothing))).map_err(|fault| format!("the rest: {fault}"))?;
     invite(&world, case.guests).await;
+    accident(&world, case.accident).await;
     for (number, how) in case.runs.iter().enumerate() {
         let intent = if number == 0 && !case.removed.is_empty() { up() } else { destroy() };
         rough(&mut world, &rest, &intent, how).await;

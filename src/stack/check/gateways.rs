@@ -77,6 +77,10 @@ fn lattice(path: &str, key: &str, gateway: &Gateway, excluded: &[(&str, bool)], 
         return rules.key(path, format!("the Gateway `{key}` has no service network"), hint);
     };
     let Some(network) = rules.stack.service_networks.get(name) else { return };
+    // A name that is wrong there may be meant for one that is missed here.
+    if network.clusters.iter().any(|member| !rules.names.has("clusters", member)) {
+        return;
+    }
     for (at, cluster) in clusters(path, gateway) {
         if !network.clusters.iter().any(|member| member == cluster) && rules.names.has("clusters", cluster) {
             let hint = format!("add `\"{cluster}\"` to `clusters` of `[service_networks.{name}]`");
