@@ -146,8 +146,22 @@ pub(super) fn decide(given: &Given<'_>, decided: &mut Decided) {
             let (address, title) = (address(guest, &key), "object of others");
             decided.refusals.push(Refusal::Held { address, title, what, left_by: None });
         }
+        // It goes while this stack is let in.
+        let mut edges = edges;
+        edges.extend(way_in(given, guest));
         include(decided, guest, &key, edges, on);
     }
+}
+
+/// The access of this stack to the cluster of a guest, as far as it is recorded.
+fn way_in(given: &Given<'_>, guest: &Guest) -> Option<Edge> {
+    let made = |record: &Record| {
+        record.kind == "eks_cluster"
+            && spec(record).is_some_and(|spec| reference(record, spec) == guest.cluster)
+    };
+    let (cluster, _) = given.state.records.iter().find(|(_, record)| made(record))?;
+    let to = cluster.part(OWN_ACCESS);
+    given.state.records.contains_key(&to).then_some(Edge { to, sort: Sort::Uses })
 }
 
 fn include(decided: &mut Decided, guest: &Guest, key: &str, edges: BTreeSet<Edge>, on: Address) {
