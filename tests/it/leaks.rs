@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 use stack::cloud::Access;
 use stack::graph::{Graph, Place};
-use stack::plan::{Plan, Refusal};
+use stack::plan::{Leave, Plan, Refusal};
 use stack::sandbox::world::ACCOUNT;
 
 use crate::guests::guests;
@@ -142,20 +142,29 @@ async fn b70_what_others_had_in_a_cluster_that_is_gone_is_told_and_swept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn b70_what_others_have_in_a_cluster_that_lets_nobody_in_is_told_and_swept() {
+async fn b70_what_others_have_in_a_cluster_that_lets_nobody_in_is_told_and_swept_if_it_is_included() {
+    let fresh = World::new().inventory();
     let stack = edge(&[]);
     let mut world = raised(&stack).await;
     guests(&world).await;
     world.lose("us-west-2", "eks/access-entry", |entry| {
         entry["principalArn"].to_string().contains("Engineer")
     });
-    let plan = planned(&world, &stack).await;
+    let refused = world.plan(&stack, &destroy()).await.expect_err("others have something there");
+    let told: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    assert!(matches!(refused.as_slice(), [Refusal::Guest { anothers: false, .. }]), "{told:#?}");
+    assert!(told[0].contains("1 ALB") && told[0].contains("others in cluster.edge"), "{told:#?}");
+    let leave = Leave { include_foreign: true, ..Leave::default() };
+    let plan = world.plan_with(&stack, &destroy(), leave).await.expect("it is wanted");
     let [told] = notes(&plan) else { panic!("{:#?}", notes(&plan)) };
     assert!(
         told.starts_with("deletes 1 ALB, 1 target group, 1 Lattice service, 1 Lattice target group, 2 sec"),
         "{told}"
     );
-    goes(&mut world, &stack, &[]).await;
+    let outcome = world.carry_out(&plan).await;
+    assert!(outcome.is_complete(), "{:#?}", outcome.failed);
+    world.rest(3_700).await;
+    assert_eq!(world.inventory(), fresh);
 }
 
 /// The state of an earlier run does not have the cluster any more: it is said who left it and what removes it.

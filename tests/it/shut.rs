@@ -3,9 +3,8 @@
 use serde_json::json;
 use stack::address::Address;
 use stack::change::{Reason, Verb};
-use stack::plan::{Intent, Leave, Plan, Refusal};
+use stack::plan::{Intent, Plan, Refusal};
 
-use crate::guests::guests;
 use crate::support::edge::{CLUSTER, GATEWAY_API, destroy, edge, goes, is_there, raised};
 use crate::support::world::World;
 
@@ -93,26 +92,6 @@ async fn what_leaves_the_file_goes_once_the_access_is_back() {
     assert!(outcome.is_complete(), "{:#?}", outcome.failed);
     assert!(!is_there(&world, "HTTPRoute", "web").await);
     assert_eq!(unseen(&world.plan(&stack, &up(&[])).await.expect("there is a plan")), 0);
-}
-
-/// Who cannot look into a cluster cannot list what others have there: its tags tell that there is something.
-#[tokio::test(start_paused = true)]
-async fn what_others_have_where_nobody_can_look_is_not_taken_away_unasked() {
-    let fresh = World::new().inventory();
-    let stack = edge(&[]);
-    let mut world = raised(&stack).await;
-    guests(&world).await;
-    shut(&world);
-    let refused = world.plan(&stack, &destroy()).await.expect_err("others have something there");
-    let told: Vec<String> = refused.iter().map(ToString::to_string).collect();
-    assert!(matches!(refused.as_slice(), [Refusal::Guest { .. }]), "{told:#?}");
-    assert!(told[0].contains("1 ALB") && told[0].contains("others in cluster.edge"), "{told:#?}");
-    let leave = Leave { include_foreign: true, ..Leave::default() };
-    let plan = world.plan_with(&stack, &destroy(), leave).await.expect("it is wanted");
-    let outcome = world.carry_out(&plan).await;
-    assert!(outcome.is_complete(), "{:#?}", outcome.failed);
-    world.rest(3_700).await;
-    assert_eq!(world.inventory(), fresh);
 }
 
 #[tokio::test(start_paused = true)]
